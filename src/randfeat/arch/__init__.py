@@ -1,0 +1,9 @@
+"""Architectures: each a chain of named units and a head, built on the meta device."""
+
+from randfeat.arch.base import AbstractArch as AbstractArch
+from randfeat.arch.lenet import Lenet as Lenet
+from randfeat.arch.mlp import Mlp as Mlp
+from randfeat.arch.resnet import Resnet as Resnet
+from randfeat.arch.torchvision import Torchvision as Torchvision
+from randfeat.arch.vgg import Vgg as Vgg
+from randfeat.arch.wrn import Wrn as Wrn

@@ -1,0 +1,54 @@
+"""The contract of an architecture: a task in, a network on the meta device out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from torch import nn
+
+from randfeat.errors import ConfigError
+from randfeat.network import Network
+from randfeat.part import Part
+from randfeat.typing import Task
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "gelu": nn.GELU,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractArch(Part):
+    """An architecture: a chain of named units and a head. It says nothing about weights."""
+
+    @abstractmethod
+    def build(self, task: Task) -> Network:
+        """The network for this task, on the meta device.
+
+        Raises:
+            ConfigError: the task's inputs do not fit, with what would.
+        """
+
+    def image_shape(self, task: Task, *, at_least: int = 1) -> tuple[int, int, int]:
+        """(channels, height, width) of the task's images.
+
+        Raises:
+            ConfigError: the inputs are vectors, or images with fewer than ``at_least`` pixels on a side.
+        """
+        if len(task.shape) != 3:
+            raise ConfigError(f"{self.title()} needs images, but the data are vectors of {task.shape[0]}. Use arch=mlp.")
+        channels, height, width = task.shape
+        if min(height, width) < at_least:
+            raise ConfigError(
+                f"{self.title()} needs images of {at_least}x{at_least} or more, but they are {height}x{width}. "
+                f"Use data.resize={at_least}."
+            )
+        return channels, height, width
+
+
+def convolution(channels: int, maps: int, size: int, stride: int) -> nn.Conv2d:
+    """A ``size`` x ``size`` convolution without bias, padded so that stride 1 keeps the map's size."""
+    return nn.Conv2d(channels, maps, size, stride=stride, padding=size // 2, bias=False)

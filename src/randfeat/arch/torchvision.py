@@ -1,0 +1,145 @@
+"""torchvision's classification models as chains of units, found by cutting the traced graph where one tensor passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+
+from randfeat.arch.base import AbstractArch
+from randfeat.errors import ConfigError, did_you_mean
+from randfeat.network import HEAD, NORMS, Network
+from randfeat.registry import register
+from randfeat.typing import Task
+
+
+@register("arch", "torchvision")
+@dataclass(frozen=True, kw_only=True)
+class Torchvision(AbstractArch):
+    """Any of torchvision's classification models that ends in a linear layer, by its name there.
+
+    The model's graph is traced and cut wherever a single tensor passes from one of its modules to the next; each piece is
+    a unit, named after the module it begins with (``layer1.0`` becomes ``layer1_0``). Norm layers and activations stay
+    with the convolution above them. Images with one channel are repeated to three. Weights are this project's own draws;
+    nothing is downloaded.
+
+    See: torchvision.models.
+    """
+
+    name: str = "resnet18"
+
+    def build(self, task: Task) -> Network:
+        """See :meth:`AbstractArch.build`."""
+        channels, height, width = self.image_shape(task)
+        pieces = _cut(self.name, _model(self.name, task.n_classes))
+        net = Network()
+        for name, unit in ({"rgb": Repeat(), **pieces} if channels == 1 else pieces).items():
+            net.add_module(name, unit)
+        try:
+            with torch.device("meta"):
+                net.eval()(torch.empty(2, *task.shape))
+        except (RuntimeError, AssertionError) as error:
+            raise ConfigError(
+                f"arch.name={self.name} does not take images of {height}x{width}: {str(error).splitlines()[0]} "
+                "Use data.resize=64, or 224, the published size."
+            ) from None
+        return net.train()
+
+
+class Repeat(nn.Module):
+    """One channel three times."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) -> (N, 3, H, W)."""
+        return x.expand(-1, 3, -1, -1)
+
+
+def _model(name: str, n_classes: int) -> nn.Module:
+    from torchvision import models
+
+    names = models.list_models(module=models)
+    if name not in names:
+        raise ConfigError(
+            f"arch.name={name} is none of torchvision's classification models.{did_you_mean(name, names)} "
+            "Try resnet18, vgg11_bn, densenet121 or vit_b_16."
+        )
+    without_aux = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    build: Callable[..., nn.Module] = models.get_model
+    try:
+        with torch.device("meta"):
+            return build(name, weights=None, num_classes=n_classes, **without_aux)
+    except NotImplementedError:  # some models compute with their first weights while they are built
+        return build(name, weights=None, num_classes=n_classes, **without_aux).to("meta")
+
+
+def _cut(name: str, model: nn.Module) -> dict[str, nn.Module]:
+    """The traced model as named pieces, the head last. Tensors keep their paths inside a piece."""
+    from torchvision.models.feature_extraction import NodePathTracer
+    from torchvision.ops import StochasticDepth
+
+    tracer = NodePathTracer(leaf_modules=[StochasticDepth])
+    graph = tracer.trace(model)
+    nodes = [node for node in graph.nodes if node.op not in ("placeholder", "get_attr", "output")]
+    head = nodes[-1]
+    if head.op != "call_module" or not isinstance(model.get_submodule(str(head.target)), nn.Linear):
+        raise ConfigError(f"arch.name={name} does not end in a linear layer, so it has no head to fit.")
+    units = _units(model, nodes, [_name(model, tracer.node_to_qualname[node]) for node in nodes])
+    units.pop(HEAD)
+    pieces: dict[str, nn.Module] = {unit: _piece(model, members) for unit, members in units.items()}
+    return pieces | {HEAD: model.get_submodule(str(head.target))}
+
+
+def _piece(model: nn.Module, members: list[fx.Node]) -> fx.GraphModule:
+    """A module of its own for some neighbouring nodes: the one tensor that comes in, the nodes, the last one's output."""
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    incoming = graph.placeholder("x")
+
+    def copy(node: fx.Node) -> fx.Node:
+        if node not in copies:
+            own = node in members or node.op == "get_attr"
+            copies[node] = graph.node_copy(node, copy) if own else incoming
+        return copies[node]
+
+    graph.output([copy(node) for node in members][-1])
+    return fx.GraphModule(model, graph)
+
+
+def _units(model: nn.Module, nodes: list[fx.Node], names: list[str]) -> dict[str, list[fx.Node]]:
+    """Unit name -> its nodes, in order: cut where the name changes and one tensor passes, then weightless pieces joined."""
+    pieces: list[tuple[str, list[fx.Node]]] = []
+    for k, (node, name) in enumerate(zip(nodes, names, strict=True)):
+        is_head = node is nodes[-1]
+        if k == 0 or is_head or (name != names[k - 1] and _passes_one(nodes, k)):
+            pieces.append((HEAD if is_head else name, []))
+        pieces[-1][1].append(node)
+    units: dict[str, list[fx.Node]] = {}
+    for name, members in pieces:
+        if not units or (name not in units and any(_has_weights(model, node) for node in members)):
+            units[name] = []
+        next(reversed(units.values())).extend(members)
+    return units
+
+
+def _name(model: nn.Module, path: str) -> str:
+    """``layer1_0`` for what lies inside ``layer1.0``: two levels where the first is a plain chain, else one."""
+    if not hasattr(model, path.partition(".")[0]):
+        return "stem"  # arithmetic in the model's own forward, before its first layer
+    parts = path.split(".")
+    return "_".join(parts[:2]) if isinstance(getattr(model, parts[0]), nn.Sequential) else parts[0]
+
+
+def _has_weights(model: nn.Module, node: fx.Node) -> bool:
+    if node.op != "call_module":
+        return False
+    module = model.get_submodule(str(node.target))
+    return not isinstance(module, NORMS) and any(True for _ in module.parameters())
+
+
+def _passes_one(nodes: list[fx.Node], k: int) -> bool:
+    """Whether all that the nodes from k on use of what lies before is the output of one layer."""
+    before = set(nodes[:k])
+    sources = {source for node in nodes[k:] for source in node.all_input_nodes}
+    return len(sources & before) == 1 and not any(source.op == "placeholder" for source in sources)

@@ -1,0 +1,45 @@
+"""``randfeat table``: the runs of a results folder, each beside its fully trained twin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from randfeat.errors import ConfigError
+from randfeat.report.formats import Format
+
+RESULTS = Path("results/local")
+"""Where the runs are unless the user says otherwise."""
+
+
+def table(
+    folder: Annotated[Path | None, typer.Argument(help="Results folder.", show_default=str(RESULTS))] = None,
+    results: Annotated[Path | None, typer.Option(help="The same as FOLDER.")] = None,
+    rows: Annotated[str | None, typer.Option(help="Settings to group by: a,b.", show_default="what differs")] = None,
+    cols: Annotated[str | None, typer.Option(help="A setting whose values become columns.")] = None,
+    metric: Annotated[str, typer.Option(help="A metric or a cost.")] = "test/accuracy",
+    where: Annotated[list[str] | None, typer.Option(help="arch=vgg, seeds.weights<3, ... All have to hold.")] = None,
+    format: Annotated[Format, typer.Option(help="csv and parquet keep every digit.")] = Format.RICH,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+) -> None:
+    """Means over seeds with 95 % intervals, every number beside its fully trained twin's."""
+    from rich.console import Console
+
+    from randfeat.report.frame import frame
+    from randfeat.report.render import write
+    from randfeat.report.tables import averaged, summarise
+    from randfeat.store import Store
+
+    if folder and results and folder != results:
+        raise ConfigError(f"two results folders, {folder} and --results {results}. Give one.")
+    store = Store(folder or results or RESULTS)
+    runs = frame(store.some_records())
+    by = rows.split(",") if rows else None
+    summary = summarise(runs, by, cols, metric, where or [])
+    write(summary, format, output, Console())
+    hidden = averaged(runs, [*by, *([cols] if cols else [])], where or []) if by else []
+    means = [f"every line is a mean over runs that differ in {', '.join(hidden)}"] if hidden else []
+    for note in [*store.problems, *means]:
+        Console(stderr=True).print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,188 @@
+"""The sets that torchvision downloads and reads: MNIST and its kin, CIFAR, SVHN, STL-10."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, final
+
+import numpy as np
+import torch
+
+from randfeat.data.base import AbstractData
+from randfeat.data.dataset import Raw
+from randfeat.data.images import channels_first
+from randfeat.errors import DataError, listing
+from randfeat.places import PLACES
+from randfeat.registry import register
+from randfeat.typing import Examples, Task
+
+PATIENCE_S = 10.0
+"""Seconds without an answer after which a download is given up."""
+
+UNREADABLE = (
+    AssertionError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What torchvision raises on truncated or altered files."""
+
+
+class Source(NamedTuple):
+    """How torchvision calls a set, what it holds, and under which attribute its classes are."""
+
+    loader: str
+    shape: tuple[int, int, int]
+    n_classes: int
+    labels: str
+
+    def open(self, folder: Path, train: bool, download: bool = False) -> Any:
+        """The dataset of torchvision, which checks MD5 sums before it reads all but MNIST's plain arrays of bytes."""
+        from torchvision import datasets  # takes seconds to import
+
+        split = {"train": train} if self.labels == "targets" else {"split": "train" if train else "test"}
+        return getattr(datasets, self.loader)(folder, download=download, **split)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractDownloaded(AbstractData):
+    """A set that torchvision reads from the data folder, and downloads where it is not there."""
+
+    source: ClassVar[Source]
+
+    @final
+    def raw_task(self) -> Task:
+        """As published."""
+        return Task(self.source.shape, self.source.n_classes)
+
+    @final
+    def read(self, folder: Path) -> Raw:
+        """The published training and test rows, in the order of the files."""
+        if PLACES[self.part].missing(folder):
+            self._download(folder)
+        try:
+            return Raw(*(self._examples(self.source.open(folder, train)) for train in (True, False)))
+        except UNREADABLE as error:
+            raise DataError(
+                f"{self.title()}: {PLACES[self.part].put} under {folder} cannot be read: truncated or altered."
+                " Put an intact copy there, or delete it to download it again."
+            ) from error
+
+    def _examples(self, split: Any) -> Examples:
+        y_N = torch.as_tensor(np.asarray(getattr(split, self.source.labels), dtype=np.int64))
+        return Examples(channels_first(torch.as_tensor(split.data)), y_N)
+
+    def _download(self, folder: Path) -> None:
+        place = PLACES[self.part]
+        missing = place.missing(folder)
+        try:
+            with _quiet_and_impatient():
+                for train in (True, False):
+                    self.source.open(folder, train, download=True)
+        except (*UNREADABLE, HTTPException) as error:
+            whole = len(missing) == len(place.files)
+            lack = "is not" if whole else f"is incomplete (without {listing(Path(file).name for file in missing)})"
+            raise DataError(
+                f"{self.title()} {lack} under {folder} and could not be downloaded."
+                f" Put {place.put} there, or use data=digits (built in)."
+            ) from error
+
+
+@contextlib.contextmanager
+def _quiet_and_impatient() -> Iterator[None]:
+    """No progress bar, and an error where the network does not answer for ``PATIENCE_S``."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE_S)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@register("data", "mnist")
+@dataclass(frozen=True, kw_only=True)
+class Mnist(AbstractDownloaded):
+    """MNIST, handwritten digits: 60,000 + 10,000 grey images of 28x28 pixels in 10 classes.
+
+    See: LeCun, Bottou, Bengio and Haffner, Proceedings of the IEEE 86 (1998).
+    """
+
+    source = Source("MNIST", (1, 28, 28), 10, "targets")
+
+
+@register("data", "fashion_mnist")
+@dataclass(frozen=True, kw_only=True)
+class FashionMnist(AbstractDownloaded):
+    """Fashion-MNIST, articles of clothing: 60,000 + 10,000 grey images of 28x28 pixels in 10 classes.
+
+    See: Xiao, Rasul and Vollgraf, arXiv:1708.07747 (2017).
+    """
+
+    source = Source("FashionMNIST", (1, 28, 28), 10, "targets")
+
+
+@register("data", "kmnist")
+@dataclass(frozen=True, kw_only=True)
+class Kmnist(AbstractDownloaded):
+    """Kuzushiji-MNIST, cursive Japanese characters: 60,000 + 10,000 grey images of 28x28 pixels in 10 classes.
+
+    See: Clanuwat et al., arXiv:1812.01718 (2018).
+    """
+
+    source = Source("KMNIST", (1, 28, 28), 10, "targets")
+
+
+@register("data", "cifar10")
+@dataclass(frozen=True, kw_only=True)
+class Cifar10(AbstractDownloaded):
+    """CIFAR-10, animals and vehicles: 50,000 + 10,000 colour images of 32x32 pixels in 10 classes.
+
+    See: Krizhevsky, Learning multiple layers of features from tiny images (2009).
+    """
+
+    source = Source("CIFAR10", (3, 32, 32), 10, "targets")
+
+
+@register("data", "cifar100")
+@dataclass(frozen=True, kw_only=True)
+class Cifar100(AbstractDownloaded):
+    """CIFAR-100, things and creatures: 50,000 + 10,000 colour images of 32x32 pixels in 100 classes.
+
+    The fine labels. See: Krizhevsky, Learning multiple layers of features from tiny images (2009).
+    """
+
+    source = Source("CIFAR100", (3, 32, 32), 100, "targets")
+
+
+@register("data", "svhn")
+@dataclass(frozen=True, kw_only=True)
+class Svhn(AbstractDownloaded):
+    """SVHN, house numbers cropped to one digit: 73,257 + 26,032 colour images of 32x32 pixels in 10 classes.
+
+    Without the "extra" images. See: Netzer et al., NIPS workshop on deep learning (2011).
+    """
+
+    source = Source("SVHN", (3, 32, 32), 10, "labels")
+
+
+@register("data", "stl10")
+@dataclass(frozen=True, kw_only=True)
+class Stl10(AbstractDownloaded):
+    """STL-10, animals and vehicles: 5,000 + 8,000 colour images of 96x96 pixels in 10 classes.
+
+    Without the unlabelled images, though torchvision wants their file there. See: Coates, Lee and Ng, AISTATS (2011).
+    """
+
+    source = Source("STL10", (3, 96, 96), 10, "labels")

@@ -1,0 +1,33 @@
+"""The errors that a user can cause, and the suggestion that goes with a mistyped word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RandfeatError(Exception):
+    """A mistake that the user can mend. The command line prints it in one line and exits with 2."""
+
+
+class ConfigError(RandfeatError):
+    """A word, a setting or a combination of parts that means nothing."""
+
+
+class DataError(RandfeatError):
+    """A data set that is missing, truncated or malformed."""
+
+
+class ResultsError(RandfeatError):
+    """A results folder or file that cannot be read or written."""
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str:
+    """``" Did you mean 'width'?"`` for the nearest option, or nothing where none is near."""
+    near = difflib.get_close_matches(word.lower(), list(options), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def listing(options: Iterable[str]) -> str:
+    """The options in alphabetical order, separated by commas."""
+    return ", ".join(sorted(options))

@@ -1,0 +1,41 @@
+"""Random orthonormal rows or columns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import qr
+from threadpoolctl import threadpool_limits
+
+from randfeat.init.base import AbstractInit
+from randfeat.part import setting
+from randfeat.registry import register
+from randfeat.seeds import Stream
+
+
+@register("init", "orthogonal")
+@dataclass(frozen=True, kw_only=True)
+class Orthogonal(AbstractInit):
+    """Orthonormal rows (or columns, where those are fewer) times gain, drawn uniformly.
+
+    The weight as a matrix (outputs, everything else) is gain * Q, with Q the factor of a Gaussian matrix whose R has a
+    positive diagonal, hence Haar-distributed. Its entries have variance gain**2 / max(outputs, everything else).
+
+    Computed in float64 and in one thread, so that the number of threads does not show. Cost: one QR factorisation.
+
+    See: Saxe, McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks", ICLR 2014; Mezzadri, Notices of the AMS 54 (2007), for the signs.
+    """
+
+    gain: float = setting(1.0, gt=0)
+
+    def weight(self, shape: tuple[int, ...], stream: Stream) -> np.ndarray:
+        """See :meth:`AbstractInit.weight`."""
+        rows, columns = shape[0], math.prod(shape[1:])
+        gaussian = stream.standard_normal((max(rows, columns), min(rows, columns)))
+        with threadpool_limits(limits=1):
+            q, r = qr(gaussian, mode="economic")
+        frame = q * np.sign(np.diag(r))
+        return (self.gain * (frame if rows >= columns else frame.T)).reshape(shape).astype(np.float32)

@@ -1,0 +1,117 @@
+"""A network with its weights: calls it, keeps frozen what is frozen, records the statistics of its norm layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from randfeat.network import Network, norm_layers, unit_of
+from randfeat.split import Split
+from randfeat.typing import Weights, row_blocks
+
+Precision = Literal["float32", "float64", "mixed"]
+
+
+class Model:
+    """A network called with weights from outside, in two parts: the frozen prefix, and the rest from the first trained unit.
+
+    Norm layers that record statistics are of two kinds. The *moving* ones use the statistics of their batch while training;
+    :meth:`record_statistics` computes theirs anew on the training set before anything is scored. The others use what was
+    recorded at the start, always. So a score is a function of the weights and the training set alone.
+
+    Args:
+        net: on the meta device.
+        weights: both sides, in the dtype and on the device of the computation.
+        statistics: ``auto``, ``batch`` or ``fixed``, see :class:`randfeat.subset.AbstractSubset`.
+        scale: rows of the data -> inputs of the network.
+        precision: ``mixed`` multiplies in bfloat16 and keeps everything else in float32.
+    """
+
+    def __init__(
+        self, net: Network, weights: Split, statistics: str, scale: Callable[[Tensor], Tensor], precision: Precision
+    ) -> None:
+        self.net, self.weights, self.scale, self.mixed = net, weights, scale, precision == "mixed"
+        some = next(iter([*weights.trained.values(), *weights.frozen.values()]))
+        self.device, self.dtype = some.device, some.dtype
+        self.buffers = _buffers(net, self.device, self.dtype)
+        self._children = [name for name, _ in net.named_children()]
+        self._live = {unit_of(name) for name in weights.trained}
+        self.first = min((self._children.index(unit) for unit in self._live), default=len(self._children))
+        self.recorders = {name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers}
+        self.moving = [name for name in self.recorders if self._moves(name, statistics)]
+        self._below, self._above = net[: self.first], net[self.first :]
+        self.score_mode()
+
+    def _moves(self, norm: str, statistics: str) -> bool:
+        unit = unit_of(norm)
+        above = self._children.index(unit) >= self.first
+        return {"auto": unit in self._live, "batch": above, "fixed": False}[statistics]
+
+    def train_mode(self) -> None:
+        """Dropout acts in units where something trains, and moving norm layers use the statistics of their batch."""
+        for name, unit in self.net.named_children():
+            unit.train(name in self._live)
+        for name, layer in self.recorders.items():
+            layer.train(name in self.moving)
+
+    def score_mode(self) -> None:
+        """Every layer is a function of one row: no dropout, recorded statistics."""
+        self.net.eval()
+
+    def prefix(self, x: Tensor) -> Tensor:
+        """Rows of the data -> what the first unit that trains sees. No gradient, nothing random, every row by itself."""
+        with torch.no_grad():
+            return self._call(self._below, self.weights.frozen, self.scale(x).to(self.dtype))
+
+    def suffix(self, trained: Weights, z: Tensor) -> Tensor:
+        """What the first unit that trains sees -> class scores (N, K), differentiable in ``trained``."""
+        return self._call(self._above, self.weights.merge(trained), z)
+
+    def _call(self, net: nn.Module, weights: Weights, x: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+            y: Tensor = functional_call(net, {**weights, **self.buffers}, (x,))
+        return y.to(self.dtype)
+
+    @torch.no_grad()
+    def scores(self, trained: Weights, x: Tensor) -> Tensor:
+        """Class scores (N, K) of rows of the data, a block of rows at a time."""
+        self.score_mode()
+        return torch.cat([self.suffix(trained, self.prefix(block)) for block in row_blocks(x)])
+
+    @torch.no_grad()
+    def record_statistics(self, trained: Weights, x: Tensor, layers: list[str]) -> None:
+        """Set the recorded mean and variance of these norm layers to their average over ``x``, a block of rows at a time.
+
+        The average of the blocks' statistics, all layers in one pass, as in Izmailov et al., "Averaging weights leads to
+        wider optima", UAI 2018. Costs one forward pass.
+        """
+        if not layers:
+            return
+        self.score_mode()
+        momenta = {name: self.recorders[name].momentum for name in layers}
+        for name in layers:
+            self.recorders[name].train()
+            self.recorders[name].momentum = None  # the plain average over the blocks
+            self.buffers[f"{name}.num_batches_tracked"].zero_()
+        for block in row_blocks(x):
+            self.suffix(trained, self.prefix(block))
+        for name, momentum in momenta.items():
+            self.recorders[name].momentum = momentum
+        self.score_mode()
+
+
+def _buffers(net: Network, device: torch.device, dtype: torch.dtype) -> Weights:
+    """Mean 0, variance 1 and a count of 0 for norm layers; other buffers as the architecture made them."""
+    fresh: Weights = {}
+    for name, buffer in net.named_buffers():
+        floating = dtype if buffer.is_floating_point() else buffer.dtype
+        if buffer.is_meta:
+            fill = 1 if name.endswith("running_var") else 0
+            fresh[name] = torch.full(buffer.shape, fill, dtype=floating, device=device)
+        else:
+            fresh[name] = buffer.to(device, floating)
+    return fresh

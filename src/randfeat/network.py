@@ -1,0 +1,98 @@
+"""What a network looks like: a chain of named units and a last linear layer, the head.
+
+Every architecture has this form; branches live inside a unit. From it follow, for all of them alike: "first", "middle",
+"block k" and "last"; the frozen prefix, whose output never changes; and the features that a closed-form head sees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+
+import torch
+from torch import nn
+
+from randfeat.typing import Task
+
+HEAD = "head"
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, nn.modules.instancenorm._InstanceNorm)
+
+
+class Network(nn.Sequential):
+    """Named units in order, the child called ``head`` last. Lives on the meta device: shapes, no numbers.
+
+    A slice of a network, ``net[:3]``, is a network whose tensors keep their names. It is called through
+    :func:`torch.func.functional_call` with weights from outside, so the module itself holds nothing that a run changes
+    but the train/eval switches of its layers.
+    """
+
+    @property
+    def unit_names(self) -> list[str]:
+        """The names of the units, the head left out."""
+        return [name for name, _ in self.named_children() if name != HEAD]
+
+
+def chain(units: Mapping[str, nn.Module], task: Task) -> Network:
+    """The network of these units, with a head for the task's classes on whatever the last unit gives.
+
+    The units must already lie on the meta device, and the last one must give a matrix, one row of P features each.
+    """
+    with torch.device("meta"):
+        features = nn.Sequential(*units.values()).eval()(torch.empty(2, *task.shape))
+        head = nn.Linear(features.shape[1], task.n_classes)
+    net = Network()
+    for name, unit in {**units, HEAD: head}.items():
+        net.add_module(name, unit)
+    return net
+
+
+def blocks(net: Network) -> dict[str, list[str]]:
+    """Block name -> names of its units, in order, for all units with weights; the head left out.
+
+    Units called ``block2_1``, ``block2_2``, ... make up ``block2``; every other unit is a block by itself.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in net.unit_names:
+        if any(True for _ in net.get_submodule(name).parameters()):
+            match = re.fullmatch(r"(\w*\d)_\d+", name)
+            groups.setdefault(match.group(1) if match else name, []).append(name)
+    return groups
+
+
+def unit_of(tensor_name: str) -> str:
+    """The unit that a tensor belongs to: ``block1_1`` for ``block1_1.conv.weight``."""
+    return tensor_name.partition(".")[0]
+
+
+def norm_layers(net: nn.Module) -> dict[str, nn.Module]:
+    """Name -> layer, for every normalisation layer (batch, layer, group, instance, RMS)."""
+    return {name: module for name, module in net.named_modules() if isinstance(module, NORMS)}
+
+
+class Role(Enum):
+    """What a tensor does in its layer; initialisation laws and subset policies speak of roles, not of names."""
+
+    WEIGHT = "weight"  # a matrix or a filter bank, one row per output
+    BIAS = "bias"  # one number added per output
+    GAIN = "gain"  # one factor per channel: a norm layer's weight, or a layer scale
+    SHIFT = "shift"  # a norm layer's bias
+
+
+def roles(net: nn.Module) -> dict[str, Role]:
+    """Tensor name -> role, for every parameter of the network in its order."""
+    return {name: _role(module, tensor) for name, module, tensor in _owned_parameters(net)}
+
+
+def _owned_parameters(net: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
+    for prefix, module in net.named_modules():
+        for name, tensor in module.named_parameters(recurse=False):
+            yield f"{prefix}.{name}" if prefix else name, module, tensor
+
+
+def _role(module: nn.Module, tensor: nn.Parameter) -> Role:
+    if isinstance(module, NORMS):
+        return Role.GAIN if tensor is module.weight else Role.SHIFT
+    if tensor.ndim == 1:
+        return Role.BIAS
+    return Role.GAIN if tensor.numel() == tensor.shape[0] else Role.WEIGHT

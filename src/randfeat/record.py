@@ -1,0 +1,152 @@
+"""One run on record: what was asked, what came out, what it cost, and the one JSON line that keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from randfeat.errors import ResultsError, listing
+
+FORMAT = 1
+"""The version of the line. Readers refuse a higher one and ignore fields that they do not know."""
+
+
+class NewerFormatError(ResultsError):
+    """A line written by a later randfeat, which this one must not guess at."""
+
+
+class Status(StrEnum):
+    """How a run ended, in one word."""
+
+    OK = "ok"
+    NON_FINITE = "non_finite"
+    SINGULAR = "singular"
+    OUT_OF_MEMORY = "out_of_memory"
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Status.OK: "The run finished and its scores count.",
+    Status.NON_FINITE: "A loss or a weight stopped being a finite number; the same spec would do so again.",
+    Status.SINGULAR: "The linear system has no unique solution; a penalty above zero gives it one.",
+    Status.OUT_OF_MEMORY: "The device ran out of memory; the run is tried again next time.",
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run left behind.
+
+    Attributes:
+        key: 12 hex digits that name the run; device, paths and workers are not in it.
+        twin: the key of the same run with everything trained; equals ``key`` for such a run itself.
+        status: how the run ended.
+        reason: empty if ok, else what happened, as in "loss was nan in epoch 3".
+        spec: the five parts with their settings, ``seeds``, ``precision``, and under ``twin`` the twin's solver.
+        metrics: scores named ``split/metric``. An accuracy lies in [0, 1], a loss is in nats. nan is "not a number".
+        cost: ends in a unit (``fit_s`` seconds, ``peak_mib`` MiB) or counts (``params``, ``trained_params``).
+        environment: what the run ran on; never part of the key.
+        version: of randfeat.
+        written: when, ISO 8601 in UTC.
+    """
+
+    key: str
+    twin: str
+    status: Status
+    reason: str
+    spec: dict[str, Any]
+    metrics: dict[str, float]
+    cost: dict[str, float]
+    environment: dict[str, Any]
+    version: str
+    written: str
+
+    @property
+    def finished(self) -> bool:
+        """Whether running it again would only repeat it; lack of memory depends on the machine and is tried again."""
+        return self.status is not Status.OUT_OF_MEMORY
+
+    @property
+    def moment(self) -> datetime:
+        """``written`` as a point in time."""
+        moment = datetime.fromisoformat(self.written)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def to_line(self) -> str:
+        """The record as one line of valid JSON without the line's end, keys in alphabetical order.
+
+        A metric or a cost that is not a finite number becomes null.
+        """
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        numbers = {"metrics": _finite_or_null(self.metrics), "cost": _finite_or_null(self.cost)}
+        return json.dumps({"format": FORMAT} | fields | numbers, sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_line(cls, line: str, source: str = "the line") -> Record:
+        """The record that a line keeps; null among the metrics and costs becomes nan.
+
+        Args:
+            line: what :meth:`to_line` wrote, perhaps by another version of randfeat.
+            source: names the line in errors, as in "results/local/runs.jsonl: line 7".
+
+        Raises:
+            NewerFormatError: a later randfeat wrote it.
+            ResultsError: torn, or a field is missing or malformed.
+        """
+        fields = _fields(line, source)
+        numbers = {"metrics": _null_to_nan(fields["metrics"]), "cost": _null_to_nan(fields["cost"])}
+        record = cls(**fields | numbers | {"status": _status(fields["status"], source)})
+        try:
+            _ = record.moment
+        except ValueError as error:
+            raise ResultsError(f"{source} has no ISO 8601 time in 'written' ({record.written!r})") from error
+        return record
+
+
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("key", "twin", "status", "reason", "version", "written"), str),
+    **dict.fromkeys(("spec", "metrics", "cost", "environment"), dict),
+}
+
+
+def _fields(line: str, source: str) -> dict[str, Any]:
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        raise ResultsError(f"{source} is torn") from error
+    if not isinstance(fields, dict) or not isinstance(fields.get("format"), int):
+        raise ResultsError(f"{source} is no record")
+    if fields["format"] > FORMAT:
+        raise NewerFormatError(
+            f"{source} has format {fields['format']}, and this randfeat reads up to {FORMAT}. Upgrade randfeat."
+        )
+    for name, kind in _KINDS.items():
+        if name not in fields:
+            raise ResultsError(f"{source} lacks {name!r}")
+        if not isinstance(fields[name], kind):
+            raise ResultsError(f"{source} has a malformed {name!r}")
+    return {name: fields[name] for name in _KINDS}
+
+
+def _status(word: str, source: str) -> Status:
+    if word not in set(Status):
+        raise ResultsError(f"{source} has status {word!r}, which is none of {listing(Status)}")
+    return Status(word)
+
+
+def _finite_or_null(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+
+
+def _null_to_nan(numbers: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: math.nan if value is None else value for name, value in numbers.items()}

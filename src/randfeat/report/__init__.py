@@ -1,0 +1,1 @@
+"""Records in, tables and differences out. Torch is never imported here."""

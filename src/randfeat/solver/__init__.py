@@ -1,0 +1,10 @@
+"""Solvers: how the trained tensors are fitted."""
+
+from randfeat.solver.adam import Adam as Adam
+from randfeat.solver.base import AbstractSolver as AbstractSolver
+from randfeat.solver.base import Fitted as Fitted
+from randfeat.solver.base import Problem as Problem
+from randfeat.solver.base import Step as Step
+from randfeat.solver.base import Watch as Watch
+from randfeat.solver.ridge import Ridge as Ridge
+from randfeat.solver.sgd import Sgd as Sgd

@@ -1,0 +1,103 @@
+"""The contract of a solver: a problem in, fitted weights and how it went out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from randfeat.part import Part
+from randfeat.seeds import Stream
+from randfeat.split import Selection
+from randfeat.typing import Examples, Weights
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a fit has come: ``done`` of ``total`` (epochs, or passes over the data), and the latest scores if any."""
+
+    done: float
+    total: float
+    loss: float | None = None
+    accuracy: float | None = None
+
+
+Watch = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a solver sees: tensors and functions; no data set, no architecture, no configuration.
+
+    Attributes:
+        trained: the tensors to fit, as drawn.
+        train: the rows to fit them to.
+        val: the rows on which every choice is made.
+        n_classes: K.
+        augment: rows of ``train.x`` -> the same rows, changed at random; None where nothing is.
+        prepare: rows of ``x`` -> inputs of the first unit that trains. Under a closed-form head: features (N, P).
+        logits: (trained tensors, prepared inputs) -> class scores (N, K), differentiable in the tensors.
+        train_mode: switches norm layers and dropout to training; ``score_mode`` back.
+        order: the stream of the order of the rows, of augmentation and of dropout.
+        watch: is told about progress.
+    """
+
+    trained: Weights
+    train: Examples
+    val: Examples
+    n_classes: int
+    augment: Callable[[Tensor, Stream], Tensor] | None
+    prepare: Callable[[Tensor], Tensor]
+    logits: Callable[[Weights, Tensor], Tensor]
+    train_mode: Callable[[], None]
+    score_mode: Callable[[], None]
+    order: Stream
+    watch: Watch
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gives.
+
+    Attributes:
+        trained: the fitted tensors.
+        status: ``ok``, ``non_finite`` (the loss was) or ``singular`` (the system had no unique solution).
+        reason: what happened, where the status is not ``ok``.
+        curve: one mapping per epoch.
+        chosen: what was chosen on the validation rows, such as the penalty or the epoch.
+    """
+
+    trained: Weights
+    status: str = "ok"
+    reason: str = ""
+    curve: list[dict[str, float]] = field(default_factory=list)
+    chosen: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractSolver(Part):
+    """A way to fit the trained tensors to the training rows."""
+
+    @abstractmethod
+    def check(self, selection: Selection, subset: str) -> None:
+        """Nothing, where this solver can fit what the selection trains.
+
+        Raises:
+            ConfigError: it cannot; says what could.
+        """
+
+    @property
+    @abstractmethod
+    def fits_everything(self) -> bool:
+        """Whether a fully trained twin can use this solver."""
+
+    @property
+    @abstractmethod
+    def needs_validation(self) -> bool:
+        """Whether it chooses something on validation rows."""
+
+    @abstractmethod
+    def fit(self, problem: Problem) -> Fitted:
+        """The fitted tensors. Never throws for a run that diverges or a system that is singular: the status says so."""

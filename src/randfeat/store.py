@@ -1,0 +1,274 @@
+"""A results folder: one line per run, appended whole or not at all, and the files beside it.
+
+Nothing outside this module knows the names of the files::
+
+    runs*.jsonl                 one record per line; this process appends to runs.jsonl, readers take the union
+    curves/<key>.csv            what was measured while the run trained
+    tensors/<key>.safetensors   its tensors
+    tensorboard/<key>/          its event files
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from randfeat.errors import ResultsError, did_you_mean
+from randfeat.record import NewerFormatError, Record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Tensors = dict[str, NDArray[np.generic]]
+
+
+class Store:
+    """The records of one results folder.
+
+    Attributes:
+        folder: where they are; it need not exist yet.
+        problems: what the last reading left out, one sentence each.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[str] = []
+
+    @property
+    def runs(self) -> Path:
+        """The file that this process appends to."""
+        return self.folder / "runs.jsonl"
+
+    def tensorboard(self, key: str) -> Path:
+        """The folder of a run's event files."""
+        return self.folder / "tensorboard" / key
+
+    def prepare(self) -> None:
+        """Make the folder and try to write in it, before hours of work depend on it.
+
+        Raises:
+            ResultsError: it cannot be made or written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise ResultsError(
+                f"results folder {self.folder} cannot be written: {_why(error)}. Pick another with --results DIR."
+            ) from error
+
+    def append(self, record: Record) -> None:
+        """Add a record: one locked write of the whole line, then an fsync. What fails halfway is taken back.
+
+        Raises:
+            ResultsError: it could not be written. The error says where the record was kept instead.
+        """
+        line = record.to_line() + "\n"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _append(self.runs, line.encode())
+        except OSError as error:
+            raise ResultsError(
+                f"{self.runs} cannot be written: {_why(error)}. {_keep_elsewhere(record.key, line)}"
+            ) from error
+
+    def records(self) -> list[Record]:
+        """Every run once, over all ``runs*.jsonl``; of several records with one key the newest counts.
+
+        Torn lines and lines that are no records are left out and named in ``problems``.
+
+        Raises:
+            NewerFormatError: a later randfeat wrote a line.
+        """
+        records, self.problems = read_records(sorted(self.folder.glob("runs*.jsonl")))
+        return records
+
+    def some_records(self) -> list[Record]:
+        """The records, of which there has to be one.
+
+        Raises:
+            ResultsError: there is none; the error says how to make some.
+        """
+        records = self.records()
+        if not records:
+            raise ResultsError(f"no results in {self.folder}. Make some with: randfeat run --results {self.folder}")
+        return records
+
+    def finished(self) -> dict[str, Record]:
+        """The runs that need not run again, by key."""
+        return {record.key: record for record in self.records() if record.finished}
+
+    def find(self, key: str) -> Record:
+        """The run whose key is, or uniquely begins with, ``key``.
+
+        Raises:
+            ResultsError: no run, or several.
+        """
+        keys = {record.key: record for record in self.some_records()}
+        matches = [full for full in keys if full.startswith(key)]
+        if len(matches) > 1:
+            raise ResultsError(f"{key!r} begins several keys in {self.folder}: {_some(matches)}. Give more digits.")
+        if not matches:
+            raise ResultsError(
+                f"no run {key!r} in {self.folder}.{did_you_mean(key, keys)} Keys there: {_some(list(keys))}."
+            )
+        return keys[matches[0]]
+
+    def save_curve(self, key: str, rows: Sequence[Mapping[str, Any]]) -> Path:
+        """Write ``curves/<key>.csv``, one line per row; a cell that a row lacks stays empty."""
+        path = self.folder / "curves" / f"{key}.csv"
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        with _replaced(path) as part, part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    def save_tensors(self, key: str, tensors: Tensors, metadata: dict[str, str]) -> Path:
+        """Write ``tensors/<key>.safetensors``."""
+        import numpy as np
+        from safetensors.numpy import save
+
+        path = self._tensors(key)
+        in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}  # save reads raw memory
+        with _replaced(path) as part:
+            part.write_bytes(save(in_order, metadata))
+        return path
+
+    def load_tensors(self, key: str) -> tuple[Tensors, dict[str, str]]:
+        """A run's tensors and their metadata.
+
+        Raises:
+            ResultsError: the file is missing or corrupt.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        path = self._tensors(key)
+        if not path.is_file():
+            raise ResultsError(f"{path} is missing: the tensors of run {key} were not saved.")
+        try:
+            with safe_open(path, framework="np") as file:
+                return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise ResultsError(f"{path} is corrupt: {error}. Delete it and run again.") from error
+
+    def _tensors(self, key: str) -> Path:
+        return self.folder / "tensors" / f"{key}.safetensors"
+
+
+def read_records(files: Iterable[Path]) -> tuple[list[Record], list[str]]:
+    """The union of the records in ``files``, the newest of each key, and a sentence for every line left out.
+
+    Raises:
+        NewerFormatError: a later randfeat wrote a line.
+        ResultsError: a file cannot be read.
+    """
+    newest: dict[str, Record] = {}
+    problems: list[str] = []
+    for source, line in _lines(files):
+        try:
+            record = Record.from_line(line, source)
+        except NewerFormatError:
+            raise
+        except ResultsError as error:
+            problems.append(f"{error} and was left out")
+            continue
+        if record.key not in newest or record.moment >= newest[record.key].moment:
+            newest[record.key] = record
+    return list(newest.values()), problems
+
+
+def _lines(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Every line that is not blank, with the words that name it."""
+    for path in files:
+        try:
+            lines = path.read_bytes().split(b"\n")
+        except OSError as error:
+            raise ResultsError(f"{path} cannot be read: {_why(error)}.") from error
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield f"{path}: line {number}", line.decode(errors="replace")
+
+
+def _append(path: Path, line: bytes) -> None:
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        with _locked(file):
+            _write_whole(file, line)
+    finally:
+        os.close(file)
+
+
+def _write_whole(file: int, line: bytes) -> None:
+    size = os.fstat(file).st_size
+    whole = line if _ends_in_newline(file, size) else b"\n" + line
+    try:
+        if os.write(file, whole) < len(whole):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, size)
+        raise
+
+
+def _ends_in_newline(file: int, size: int) -> bool:
+    """Whether the next write begins a line of its own; a killed process may have left half of one."""
+    if size == 0:
+        return True
+    os.lseek(file, size - 1, os.SEEK_SET)
+    return os.read(file, 1) == b"\n"
+
+
+@contextlib.contextmanager
+def _locked(file: int) -> Iterator[None]:
+    """Alone with the file where the system has locks; elsewhere O_APPEND alone keeps writers apart."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with contextlib.suppress(OSError):  # some network file systems have no locks; closing the file unlocks it
+        fcntl.flock(file, fcntl.LOCK_EX)
+    yield
+
+
+@contextlib.contextmanager
+def _replaced(path: Path) -> Iterator[Path]:
+    """A path to write to, which takes the place of ``path`` once it is whole."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be written: {_why(error)}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _keep_elsewhere(key: str, line: str) -> str:
+    try:
+        file, name = tempfile.mkstemp(prefix=f"runs-{key}-", suffix=".jsonl", text=True)
+        with open(file, "w") as kept:
+            kept.write(line)
+    except OSError:
+        return f"The record could not be kept elsewhere either; this is its line: {line.strip()}"
+    return f"The record was kept in {name}: move it into the folder once that works again."
+
+
+def _why(error: OSError) -> str:
+    full = {errno.ENOSPC, errno.EDQUOT}
+    return "the disk is full" if error.errno in full else (error.strerror or str(error)).lower()
+
+
+def _some(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - 6} more" if len(keys) > 6 else ""
+    return ", ".join(sorted(keys)[:6]) + more

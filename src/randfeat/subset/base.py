@@ -1,0 +1,61 @@
+"""The contract of a subset policy: a network in, for every tensor what of it trains out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from randfeat.network import HEAD, Network, norm_layers, unit_of
+from randfeat.part import Part
+from randfeat.split import Choice, Selection
+
+Switch = Literal["policy", "train", "freeze"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AbstractSubset(Part):
+    """Which weights train. A policy chooses; two switches then overrule it for the norm layers and for the head.
+
+    Settings common to all policies:
+        norm: the gains and shifts of all norm layers train (``train``), stay as drawn (``freeze``), or the policy says.
+        head: the same for the head.
+        statistics: of the norm layers that record statistics. ``auto``: a norm layer in a unit where something trains
+            uses the statistics of its batch while training; in a frozen unit it keeps those recorded on the training set
+            at the start. ``batch``: all from the first trained unit on use the batch. ``fixed``: none does.
+    """
+
+    frozen_rows: ClassVar[Literal["random", "zero"]] = "random"
+
+    norm: Switch = "policy"
+    head: Switch = "policy"
+    statistics: Literal["auto", "batch", "fixed"] = "auto"
+
+    @abstractmethod
+    def choose(self, net: Network, seed: int) -> dict[str, Choice]:
+        """The policy's own choice: the tensors that train, or their rows. What is left out is frozen.
+
+        ``seed`` is seeds.subset, for policies that draw.
+
+        Raises:
+            ConfigError: the network has nothing that the policy asks for, or too little of it.
+        """
+
+    def select(self, net: Network, seed: int) -> Selection:
+        """The choice for every tensor of the network, after the switches for norm layers and head."""
+        chosen = self.choose(net, seed)
+        names = [name for name, _ in net.named_parameters()]
+        in_norm = tuple(f"{layer}." for layer in norm_layers(net))
+        overruled: dict[str, bool] = {}
+        if self.norm != "policy":
+            overruled |= {name: self.norm == "train" for name in names if name.startswith(in_norm)}
+        if self.head != "policy":
+            overruled |= {name: self.head == "train" for name in names if unit_of(name) == HEAD}
+        return {name: overruled.get(name, chosen.get(name, False)) for name in names}
+
+
+def whole(net: Network, units: Iterable[str]) -> dict[str, Choice]:
+    """Every tensor of these units, whole."""
+    wanted = set(units)
+    return {name: True for name, _ in net.named_parameters() if unit_of(name) in wanted}

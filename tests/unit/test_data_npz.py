@@ -1,0 +1,238 @@
+"""The user's own arrays: layouts, the fifth held out, what the key depends on, and the text of every error."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from randfeat.data import Npz
+from randfeat.errors import ConfigError, DataError
+from randfeat.typing import Task
+
+CPU = torch.device("cpu")
+
+
+def arrays(n=40, n_test=12):
+    rng = np.random.default_rng(0)
+    return {
+        "x_train": rng.standard_normal((n, 5)),
+        "y_train": np.arange(n) % 3,
+        "x_test": rng.standard_normal((n_test, 5)),
+        "y_test": np.arange(n_test) % 3,
+    }
+
+
+def saved(tmp_path, **changes):
+    """A good file with some arrays changed; None leaves one out."""
+    file = tmp_path / "own.npz"
+    np.savez(file, **{key: array for key, array in (arrays() | changes).items() if array is not None})
+    return file
+
+
+def test_vectors_are_read_as_float32(tmp_path):
+    file = saved(tmp_path)
+    assert Npz(path=str(file)).task == Task((5,), 3)
+    raw = Npz(path=str(file)).read(tmp_path)
+    assert torch.equal(raw.train.x, torch.from_numpy(arrays()["x_train"].astype(np.float32)))
+    assert raw.test.y_N.tolist() == arrays()["y_test"].tolist()
+    assert raw.test.y_N.dtype == torch.int64
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, ">f4", np.int32, ">i8", np.uint8])
+def test_numbers_of_any_type_become_the_same_float32_vectors(dtype, tmp_path):
+    x = np.random.default_rng(1).integers(0, 200, (40, 5))
+    file = saved(tmp_path, x_train=x.astype(dtype))
+    assert torch.equal(Npz(path=str(file)).read(tmp_path).train.x, torch.from_numpy(x.astype(np.float32)))
+
+
+@pytest.mark.parametrize("layout", ["NHW", "NHWC", "NCHW", "fortran"])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_images_are_read_with_the_channels_first(layout, save, tmp_path):
+    x = np.random.default_rng(2).integers(0, 256, (30, 1 if layout == "NHW" else 3, 8, 6)).astype(np.uint8)
+    kept = {"NHW": x[:, 0], "NHWC": x.transpose(0, 2, 3, 1), "NCHW": x, "fortran": np.asfortranarray(x)}[layout]
+    file = tmp_path / "images.npz"
+    save(file, x_train=kept, y_train=np.arange(30, dtype=np.uint8) % 2, x_test=kept[:4], y_test=np.array([0, 1, 1, 0]))
+    part = Npz(path=str(file))
+    assert part.task == Task(x.shape[1:], 2)
+    raw = part.read(tmp_path)
+    assert torch.equal(raw.train.x, torch.from_numpy(x))
+    assert torch.equal(raw.test.x, torch.from_numpy(x[:4]))
+
+
+def test_without_a_test_set_a_fixed_stratified_fifth_is_held_out(tmp_path):
+    file = saved(tmp_path, x_test=None, y_test=None)
+    first, other = (Npz(path=str(file), scaling="none").load(seed, tmp_path, CPU) for seed in (0, 1))
+    assert torch.equal(first.test.x, other.test.x)
+    assert not torch.equal(first.train.x, other.train.x)
+    assert torch.bincount(first.test.y_N).sum() == 8
+    together = torch.cat([first.train.x, first.val.x, first.test.x])
+    everything = torch.from_numpy(arrays()["x_train"].astype(np.float32))
+    assert sorted(together.tolist()) == sorted(everything.tolist())
+
+
+def test_the_task_is_known_without_reading_the_rows(tmp_path):
+    file = tmp_path / "broken.npz"
+    header, y = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (9, 3, 640, 480)})
+    np.save(y, np.arange(9) % 4)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x_train.npy", header.getvalue())  # no rows follow
+        archive.writestr("y_train.npy", y.getvalue())
+    assert Npz(path=str(file)).task == Task((3, 640, 480), 4)
+    with pytest.raises(DataError, match=r"cannot be read \(.*\)\. Make it again with numpy\.savez\.$"):
+        Npz(path=str(file)).load(0, tmp_path, CPU)
+
+
+def test_the_key_has_the_content_and_not_the_path(tmp_path):
+    file = saved(tmp_path)
+    identity = Npz(path=str(file), val_share=0.2).identity()
+    (tmp_path / "elsewhere").mkdir()
+    moved = file.rename(tmp_path / "elsewhere" / "renamed.npz")
+    assert identity.keys() == {"part", "val_share", "content"}
+    assert len(identity["content"]) == 12
+    assert Npz(path=str(moved), val_share=0.2).identity() == identity
+    changed = saved(tmp_path, y_test=(np.arange(12) + 1) % 3)
+    assert Npz(path=str(changed), val_share=0.2).identity()["content"] != identity["content"]
+    assert Npz(path=str(moved)).settings()["path"] == str(moved)
+
+
+def test_the_key_notices_a_file_that_changes_in_place(tmp_path):
+    file = saved(tmp_path)
+    before = Npz(path=str(file)).identity()
+    saved(tmp_path, y_test=(np.arange(12) + 1) % 3)
+    os.utime(file, ns=(1, 1))
+    assert Npz(path=str(file)).identity() != before
+
+
+def test_without_a_path_it_says_how_to_give_one():
+    assert Npz().identity() == {"part": "npz"}
+    with pytest.raises(ConfigError, match=r"^data=npz needs a file: data\.path=FILE\.npz\.$"):
+        _ = Npz().task
+
+
+LAYOUTS = (
+    "Use uint8 images of shape N,H,W or N,H,W,C or N,C,H,W with 1 or 3 channels, or vectors of numbers of shape N,D."
+)
+ERRORS = [
+    ({"y_test": None}, "the arrays must be x_train, y_train and perhaps x_test, y_test; got x_test, x_train, y_train."),
+    (
+        {"x_val": np.arange(6.0).reshape(2, 3)},
+        "the arrays must be x_train, y_train and perhaps x_test, y_test; got x_test, x_train, x_val, y_test, y_train.",
+    ),
+    ({"x_train": np.arange(40.0)}, f"x_train is float64 of shape (40,). {LAYOUTS}"),
+    ({"x_train": np.linspace(0, 1, 640).reshape(40, 4, 4)}, f"x_train is float64 of shape (40, 4, 4). {LAYOUTS}"),
+    ({"x_train": np.zeros((40, 2, 4, 4), np.uint8)}, f"x_train is uint8 of shape (40, 2, 4, 4). {LAYOUTS}"),
+    ({"x_train": np.zeros((40, 0))}, f"x_train is float64 of shape (40, 0). {LAYOUTS}"),
+    ({"x_train": np.full((40, 5), "a")}, f"x_train is <U1 of shape (40, 5). {LAYOUTS}"),
+    ({"y_train": np.arange(40.0)}, "y_train is float64 of shape (40,). Use whole numbers of shape N, at least one."),
+    (
+        {"y_train": np.eye(40, dtype=int)},
+        "y_train is int64 of shape (40, 40). Use whole numbers of shape N, at least one.",
+    ),
+    (
+        {"x_train": np.zeros((0, 5)), "y_train": np.zeros(0, int)},
+        "y_train is int64 of shape (0,). Use whole numbers of shape N, at least one.",
+    ),
+    ({"y_train": np.arange(40) % 3 - 1}, "y_train has the label -1. Number the classes 0, 1, 2, ..."),
+    ({"y_train": np.arange(40) % 3 + 1}, "y_train has labels up to 3 but none is 0. Number them without gaps."),
+    ({"y_train": np.arange(40) % 2 * 2}, "y_train has labels up to 2 but none is 1. Number them without gaps."),
+    ({"y_train": np.arange(39) % 3}, "x_train has 40 rows but y_train has 39. Give every row one label."),
+    ({"y_test": np.arange(13) % 3}, "x_test has 12 rows but y_test has 13. Give every row one label."),
+    (
+        {"x_test": np.linspace(0, 1, 48).reshape(12, 4)},
+        "rows of x_train have shape (5,) but rows of x_test (4,). Make them equal.",
+    ),
+    (
+        {"x_train": np.array([object(), 1] * 20)},
+        "x_train holds Python objects, which are never read. Save an array of plain numbers.",
+    ),
+    (
+        {"y_train": np.array([None, 1] * 20)},
+        "y_train holds Python objects, which are never read. Save an array of plain numbers.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), ERRORS)
+def test_a_file_that_makes_no_sense_says_what_would(changes, text, tmp_path):
+    file = saved(tmp_path, **changes)
+    with pytest.raises(DataError) as error:
+        Npz(path=str(file)).load(0, tmp_path, CPU)
+    assert str(error.value) == f"data=npz: {file}: {text}"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
+@pytest.mark.parametrize("key", ["x_train", "x_test"])
+def test_numbers_that_are_not_finite_are_refused(bad, key, tmp_path):
+    x = arrays()[key]
+    x[7, 2] = bad
+    file = saved(tmp_path, **{key: x})
+    with pytest.raises(DataError) as error:
+        Npz(path=str(file)).load(0, tmp_path, CPU)
+    text = "has NaN or infinite numbers (in float32). Leave those rows out or fill them in."
+    assert str(error.value) == f"data=npz: {file}: {key} {text}"
+
+
+def test_a_test_label_that_no_training_row_has_is_refused(tmp_path):
+    file = saved(tmp_path, y_test=np.arange(12) % 4)
+    with pytest.raises(DataError, match=r"^data=npz should have test labels from 0 to 2, got 0 to 3\.$"):
+        Npz(path=str(file)).load(0, tmp_path, CPU)
+
+
+def test_a_missing_file_is_an_error_for_the_task_and_for_the_key(tmp_path):
+    part = Npz(path=str(tmp_path / "no.npz"))
+    for ask in (lambda: part.task, part.identity, lambda: part.load(0, tmp_path, CPU)):
+        with pytest.raises(DataError) as error:
+            ask()
+        text = "there is no such file. Give one with data.path=FILE.npz."
+        assert str(error.value) == f"data=npz: {tmp_path / 'no.npz'}: {text}"
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip file at all", b"\x93NUMPY\x01\x00"])
+def test_another_kind_of_file_is_refused(content, tmp_path):
+    file = tmp_path / "own.npz"
+    file.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        _ = Npz(path=str(file)).task
+    assert str(error.value) == (
+        f"data=npz: {file}: not an .npz file, or a truncated one. Make it with numpy.savez(FILE, x_train=..., ...)."
+    )
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    file = saved(tmp_path)
+    file.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(DataError, match=r"not an \.npz file, or a truncated one\."):
+        _ = Npz(path=str(file)).task
+
+
+def test_a_file_with_altered_bytes_is_refused(tmp_path):
+    file = saved(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[900] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"cannot be read \(.*CRC.*\)\. Make it again with numpy\.savez\.$"):
+        Npz(path=str(file)).load(0, tmp_path, CPU)
+
+
+def test_members_that_are_no_arrays_are_refused(tmp_path):
+    file = tmp_path / "own.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x_train.npy", "hello")
+        archive.writestr("y_train.npy", "there")
+    with pytest.raises(DataError, match=r"cannot be read \(.*\)\. Make it again with numpy\.savez\.$"):
+        _ = Npz(path=str(file)).task
+
+
+def test_labels_beside_a_name_without_npy_are_refused(tmp_path):
+    file = tmp_path / "own.npz"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x_train", "hello")
+        archive.writestr("y_train", "there")
+    with pytest.raises(DataError, match=r"cannot be read \(.*\)\. Make it again with numpy\.savez\.$"):
+        _ = Npz(path=str(file)).task
