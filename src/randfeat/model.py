@@ -41,7 +41,9 @@ class Model:
         self._children = [name for name, _ in net.named_children()]
         self._live = {unit_of(name) for name in weights.trained}
         self.first = min((self._children.index(unit) for unit in self._live), default=len(self._children))
-        self.recorders = {name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers}
+        self.recorders = {
+            name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers
+        }
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
         self.score_mode()
@@ -72,8 +74,10 @@ class Model:
         return self._call(self._above, self.weights.merge(trained), z)
 
     def _call(self, net: nn.Module, weights: Weights, x: Tensor) -> Tensor:
+        units = {name for name, _ in net.named_children()}
+        own = {name: tensor for name, tensor in {**weights, **self.buffers}.items() if unit_of(name) in units}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-            y: Tensor = functional_call(net, {**weights, **self.buffers}, (x,))
+            y: Tensor = functional_call(net, own, (x,))
         return y.to(self.dtype)
 
     @torch.no_grad()

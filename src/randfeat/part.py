@@ -71,7 +71,9 @@ class Part:
     def identity(self) -> dict[str, Any]:
         """What the run's key is made of: the part's name, and the settings that differ from their default."""
         name = {"part": self.part} if self.part else {}
-        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        changed = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default
+        }
         return name | {setting: plain(value) for setting, value in changed.items()}
 
 
@@ -106,13 +108,18 @@ def _typed(label: str, value: Any, hint: type, bounds: Mapping[str, float]) -> A
         return int(value)
     if hint is float and number and not math.isnan(value):
         return float(value)
-    if hint is bool and isinstance(value, bool) or hint is str and isinstance(value, str):
+    if (hint is bool and isinstance(value, bool)) or (hint is str and isinstance(value, str)):
         return value
     raise ConfigError(f"{label} must be {_described(hint, bounds)}, got {value!r}.")
 
 
 def _in_range(label: str, value: Any, hint: type, bounds: Mapping[str, float]) -> Any:
-    inside = {">=": lambda b: value >= b, ">": lambda b: value > b, "<=": lambda b: value <= b, "<": lambda b: value < b}
+    inside = {
+        ">=": lambda b: value >= b,
+        ">": lambda b: value > b,
+        "<=": lambda b: value <= b,
+        "<": lambda b: value < b,
+    }
     if not all(inside[sign](bound) for sign, bound in bounds.items()):
         raise ConfigError(f"{label} must be {_described(hint, bounds)}, got {value!r}.")
     return value

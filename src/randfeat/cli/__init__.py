@@ -1,0 +1,64 @@
+"""The command line: one short file per verb, heavy imports inside the verbs, every user's mistake in one line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from randfeat.cli.diff import diff
+from randfeat.cli.ls import ls
+from randfeat.cli.run import run
+from randfeat.cli.show import show
+from randfeat.cli.table import table
+from randfeat.errors import RandfeatError
+
+app = typer.Typer(
+    name="randfeat",
+    help="How much of a network's performance is its architecture, and how much is training?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for verb in (run, table, diff, show, ls):
+    app.command()(verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"randfeat {version('randfeat')}")
+        raise typer.Exit
+
+
+@app.callback()
+def randfeat(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """How much of a network's performance is its architecture, and how much is training?"""
+
+
+def main() -> None:
+    """The program ``randfeat``. Exit codes: 0; 1 where a check asked for fails; 2 for a mistake; 130 for Ctrl-C."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except RandfeatError as error:
+        sys.exit(_one_line(str(error)))
+    except KeyboardInterrupt:
+        sys.exit(_one_line("interrupted; runs that were finished are on record.", code=130))
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            sys.exit(2)
+        sys.exit(_one_line(" ".join(error.format_message().split())))
+
+
+def _one_line(message: str, code: int = 2) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code

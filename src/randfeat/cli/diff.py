@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from randfeat.cli.table import RESULTS
+from randfeat.cli.options import RESULTS
 from randfeat.report.formats import DiffFormat
 
 _SIDE = "A run's key, a results folder, or a .jsonl, .csv or .parquet file."

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
+from randfeat.cli.options import RESULTS
 from randfeat.errors import ConfigError
 from randfeat.report.formats import Format
-
-RESULTS = Path("results/local")
-"""Where the runs are unless the user says otherwise."""
 
 
 def table(

@@ -29,6 +29,4 @@ class Adam(AbstractGradient):
 
     def optimizer(self, tensors: Iterable[Tensor]) -> Optimizer:
         """See :meth:`AbstractGradient.optimizer`."""
-        return torch.optim.AdamW(
-            tensors, lr=self.lr, betas=(self.beta1, self.beta2), weight_decay=self.weight_decay
-        )
+        return torch.optim.AdamW(tensors, lr=self.lr, betas=(self.beta1, self.beta2), weight_decay=self.weight_decay)

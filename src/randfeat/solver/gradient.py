@@ -55,7 +55,9 @@ class AbstractGradient(AbstractSolver):
     def check(self, selection: Selection, subset: str) -> None:
         """See :meth:`AbstractSolver.check`."""
         if subset != "none" and not any(choice is not False for choice in selection.values()):
-            raise ConfigError(f"subset={subset} with these switches trains nothing. Use subset=none to score the network as drawn.")
+            raise ConfigError(
+                f"subset={subset} with these switches trains nothing. Use subset=none to score the network as drawn."
+            )
 
     @property
     def fits_everything(self) -> bool:

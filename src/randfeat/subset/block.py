@@ -24,7 +24,9 @@ class First(AbstractSubset):
         """See :meth:`AbstractSubset.choose`."""
         groups = list(blocks(net).values())
         if not groups:
-            raise ConfigError("subset=first needs a layer with weights below the head, and this network has none. Use subset=last.")
+            raise ConfigError(
+                "subset=first needs a layer with weights below the head, and this network has none. Use subset=last."
+            )
         return whole(net, groups[0])
 
 
@@ -42,7 +44,9 @@ class Middle(AbstractSubset):
         groups = blocks(net)
         if len(groups) < 2:
             have = ", ".join(groups) or "none"
-            raise ConfigError(f"subset=middle needs two blocks or more below the head, but there is: {have}. Use subset=last.")
+            raise ConfigError(
+                f"subset=middle needs two blocks or more below the head, but there is: {have}. Use subset=last."
+            )
         return whole(net, list(groups.values())[len(groups) // 2])
 
 
@@ -60,7 +64,9 @@ class Block(AbstractSubset):
         """See :meth:`AbstractSubset.choose`."""
         groups = blocks(net)
         names = list(groups)
-        wanted = names[int(self.block) - 1] if self.block.isdigit() and 0 < int(self.block) <= len(names) else self.block
+        wanted = (
+            names[int(self.block) - 1] if self.block.isdigit() and 0 < int(self.block) <= len(names) else self.block
+        )
         if wanted not in groups:
             raise ConfigError(
                 f"subset.block={self.block} is no block of this network.{did_you_mean(self.block, names)} "

@@ -1,0 +1,5 @@
+"""``python -m randfeat``."""
+
+from randfeat.cli import main
+
+main()

@@ -1,0 +1,35 @@
+"""``randfeat ls``: recipes and parts with their one-line descriptions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from randfeat.cli.options import DataDir
+from randfeat.errors import ConfigError, did_you_mean
+from randfeat.registry import FAMILIES
+
+
+def ls(
+    family: Annotated[str | None, typer.Argument(help="data, arch, init, subset, solver or conf.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List the recipes, the parts of every family, and whether the data sets are on disk."""
+    from randfeat.config import choices
+    from randfeat.places import data_folder, whereabouts
+
+    shelves = ["conf", *FAMILIES]
+    if family is not None and family not in shelves:
+        raise ConfigError(
+            f"there is no family {family!r}.{did_you_mean(family, shelves)} Families: {', '.join(shelves)}."
+        )
+    folder = data_folder(data_dir)
+    for shelf in [family] if family else shelves:
+        found = choices("" if shelf == "conf" else shelf)
+        wide = max(map(len, found), default=0)
+        if family is None:
+            print(f"{shelf}:")
+        for name, description in found.items():
+            where = f" [{whereabouts(name, folder)}]" if shelf == "data" else ""
+            print(f"{'' if family else '  '}{name:{wide}}  {description}{where}")

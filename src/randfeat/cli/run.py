@@ -1,0 +1,91 @@
+"""``randfeat run``: one run and its fully trained twin, over as many seeds as wanted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from randfeat.cli.options import RESULTS, DataDir, Device, Results, Words, device_of
+from randfeat.errors import ConfigError
+
+
+def run(
+    words: Words = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Repeat with so many seeds of weights, subset and order.")] = 1,
+    twin: Annotated[bool, typer.Option(help="Train the fully trained twin too, unless it is on record.")] = True,
+    force: Annotated[bool, typer.Option(help="Run again what is on record.")] = False,
+    from_: Annotated[str | None, typer.Option("--from", metavar="KEY", help="Score a run on record again.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the records instead of the table.")] = False,
+    log: Annotated[str | None, typer.Option(help="tensorboard: write event files too.")] = None,
+    results: Results = RESULTS,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="The table alone.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Facts about every run.")] = False,
+) -> None:
+    """Train what the words select, beside the fully trained twin, and print one table."""
+    import torch
+    from rich.console import Console
+
+    from randfeat.cli.progress import Reporter
+    from randfeat.config import compose
+    from randfeat.places import data_folder
+    from randfeat.report.events import event_writer
+    from randfeat.spec import RunSpec
+    from randfeat.store import Store
+    from randfeat.sweep import run_missing
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    store, folder, where = Store(results), data_folder(data_dir), device_of(device)
+    if from_ is not None:
+        if words:
+            raise ConfigError("--from KEY takes its words from the record. Leave out the others.")
+        return _score_again(store, from_, where, folder)
+    write_events = event_writer(log, store)
+    first = RunSpec.from_mapping(compose(words or []))
+    specs = [first.with_seed(k) for k in range(seeds)]
+    wanted = [each for spec in specs for each in ((spec, spec.twin) if twin else (spec,))]
+    with Reporter(Console(stderr=True), quiet=quiet or json, verbose=verbose) as reporter:
+
+        def finished(run):  # type: ignore[no-untyped-def]
+            write_events(run)
+            reporter.finished(run)
+
+        records = run_missing(wanted, store, where, folder, force=force, started=reporter.started, finished=finished)
+    mine = [records[spec.key] for spec in specs]
+    if json:
+        for key in dict.fromkeys(spec.key for spec in wanted):
+            print(records[key].to_line().rstrip("\n"))
+        return
+    _print_table(mine, [records.get(spec.twin.key) for spec in specs], store, quiet)
+
+
+def _print_table(mine, twins, store, quiet) -> None:  # type: ignore[no-untyped-def]
+    from rich.console import Console
+
+    from randfeat.report.comparison import comparison, left_out
+    from randfeat.report.render import show
+
+    show(comparison(mine, twins), Console())
+    if missing := left_out([*mine, *(twin for twin in twins if twin is not None)]):
+        print(missing)
+    if not quiet:
+        keys = ", ".join(record.key for record in mine)
+        print(f"On record in {store.runs()}: {keys}" if callable(store.runs) else f"On record in {store.runs}: {keys}")
+
+
+def _score_again(store, key, device, folder) -> None:  # type: ignore[no-untyped-def]
+    from randfeat.run import score_again
+    from randfeat.spec import RunSpec
+
+    record = store.find(key)
+    if not record.metrics:
+        raise ConfigError(f"run {record.key} has no score: {record.reason or record.status.sentence}.")
+    tensors, _ = store.load_tensors(record.key)
+    metrics = score_again(RunSpec.from_mapping(record.spec), tensors, device, folder)
+    for name, value in metrics.items():
+        same = "the same" if value == record.metrics[name] else f"on record: {record.metrics[name]!r}"
+        print(f"{name:16} {value!r} ({same})")

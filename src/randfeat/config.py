@@ -1,0 +1,131 @@
+"""Words to a plain mapping, by Hydra; and what there is to say. The only module that knows Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from randfeat.errors import ConfigError, did_you_mean, listing
+from randfeat.registry import FAMILIES, outside_parts
+
+GROUPS = {**{family: family for family in FAMILIES}, "twin": "solver"}
+"""Word -> the conf folder that its choices lie in. ``twin=adam`` picks the solver of the fully trained twin."""
+
+
+def conf_folders() -> list[Path]:
+    """Where recipes and parts are looked for, in this order: ``./conf`` of the user, then the package's own."""
+    own, checkout = Path(__file__).parent / "conf", Path(__file__).parents[2] / "conf"
+    builtin = own if own.is_dir() else checkout
+    mine = Path("conf")
+    return [mine, builtin] if mine.is_dir() and mine.resolve() != builtin.resolve() else [builtin]
+
+
+def choices(group: str = "") -> dict[str, str]:
+    """Name -> one-line description, of a family's parts or (without a group) of the recipes."""
+    found: dict[str, str] = {}
+    for folder in conf_folders():
+        for path in sorted((folder / group).glob("*.yaml")):
+            found.setdefault(path.stem, description(path))
+    outside = outside_parts(group) if group in FAMILIES else {}
+    return found | {name: f"from {point.value}" for name, point in outside.items() if name not in found}
+
+
+def description(path: Path) -> str:
+    """The first line of a conf file, a comment that says what it is."""
+    with path.open(encoding="utf-8") as lines:
+        return lines.readline().lstrip("#").strip()
+
+
+def compose(words: Iterable[str]) -> dict[str, Any]:
+    """The mapping that these words describe.
+
+    ``conf=NAME`` picks a recipe, ``family=NAME`` a part, ``family.setting=value`` a setting. What a recipe sets for a part
+    goes with that part: where another is picked, it starts from its own defaults.
+
+    Raises:
+        ConfigError: a word that Hydra cannot read, an unknown recipe or part.
+    """
+    recipe, groups, values = _sorted(words)
+    base = _hydra(recipe, [])
+    mapping = _hydra(
+        recipe, [_hydra_group(word, name) for word, name in groups.items()] + [f"++{text}" for text in values.values()]
+    )
+    for word, name in groups.items():
+        if (base.get(word) or {}).get("part") != name:
+            typed = {key.partition(".")[2] for key in values if key.startswith(f"{word}.")}
+            given = {key: value for key, value in (mapping[word] or {}).items() if key in typed}
+            mapping[word] = {**_part(GROUPS[word], name), **given}
+    return mapping
+
+
+def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str], dict[str, str]]:
+    """The recipe, group -> choice, and key -> ``key=value`` of the settings."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    recipe, groups, values = "default", {}, {}
+    parser = OverridesParser.create()
+    for word in words:
+        try:
+            override = parser.parse_override(word)
+        except HydraException:
+            raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.") from None
+        key, value = override.key_or_group, override.value()
+        if override.is_delete() or override.is_sweep_override():
+            raise ConfigError(
+                f"{word!r} does not describe one run. Give every setting one value, such as arch.width=16."
+            )
+        if key == "conf":
+            recipe = _one_of("conf", str(value), choices())
+        elif key in GROUPS and value is None and key == "twin":
+            groups[key] = "null"
+        elif key in GROUPS:
+            groups[key] = _one_of(key, str(value), choices(GROUPS[key]))
+        else:
+            values[key] = word.lstrip("+")
+    return recipe, groups, values
+
+
+def _one_of(word: str, name: str, options: dict[str, str]) -> str:
+    if name not in options:
+        noun = "Recipes" if word == "conf" else "Parts"
+        raise ConfigError(f"{word}={name} is unknown.{did_you_mean(name, options)} {noun}: {listing(options)}.")
+    return name
+
+
+def _hydra_group(word: str, name: str) -> str:
+    return f"solver@twin={name}" if word == "twin" else f"{word}={name}"
+
+
+def _part(group: str, name: str) -> dict[str, Any]:
+    """A part's own conf file; a part of another package may have none and then starts from its class's defaults."""
+    if name == "null":
+        return {}
+    if not any((folder / group / f"{name}.yaml").is_file() for folder in conf_folders()):
+        return {"part": name}
+    part: dict[str, Any] = _hydra(f"{group}/{name}", [])[group]
+    return part
+
+
+def _hydra(config_name: str, overrides: list[str]) -> dict[str, Any]:
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.config_store import ConfigStore
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    for family in FAMILIES:
+        for name in outside_parts(family):
+            ConfigStore.instance().store(group=family, name=name, node={"part": name})
+    first, *others = conf_folders()
+    search = [f"hydra.searchpath=[{','.join(f'file://{folder.resolve()}' for folder in others)}]"] if others else []
+    try:
+        with initialize_config_dir(str(first.resolve()), version_base="1.3"):
+            config = hydra_compose(config_name, overrides=[*search, *overrides])
+        mapping: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    except (HydraException, OmegaConfBaseException) as error:
+        cause = error.__cause__ or error
+        raise ConfigError(f"the words do not make a configuration: {' '.join(str(cause).split())}") from None
+    return mapping

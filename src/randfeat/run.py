@@ -1,0 +1,172 @@
+"""One run, from its spec to its record: load, build, draw, split, fit, score. The file to read first."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from randfeat.cost import Meter
+from randfeat.data import Dataset
+from randfeat.init import draw
+from randfeat.metrics import accuracy, cross_entropy
+from randfeat.model import Model
+from randfeat.record import Record, Status
+from randfeat.seeds import stream
+from randfeat.solver import Fitted, Problem, Watch
+from randfeat.spec import RunSpec
+from randfeat.split import n_trained, split
+from randfeat.typing import Examples, Weights, row_blocks
+
+KEPT_NUMBERS = 2**29
+"""Outputs of the frozen prefix are kept for all rows up to so many numbers (2 GiB in float32), else computed as needed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its record, one row per epoch, and the tensors that its seed alone does not give."""
+
+    record: Record
+    curve: list[dict[str, float]]
+    tensors: dict[str, np.ndarray]
+
+
+def run_one(spec: RunSpec, device: torch.device, folder: Path, watch: Watch = lambda step: None) -> Run:
+    """Fit what the spec's subset trains, and score it.
+
+    Args:
+        spec: what to run.
+        device: where to; it does not change the weights that are drawn.
+        folder: where the data sets lie.
+        watch: is told about progress.
+
+    Raises:
+        DataError: the data set is missing or malformed.
+    """
+    meter = Meter(device)
+    data = spec.data.load(spec.seeds.data, folder, device)
+    model = build(spec, data, device)
+    model.record_statistics(model.weights.trained, data.train.x, list(model.recorders))
+    start = meter.seconds
+    fitted = spec.solver.fit(problem(spec, model, data, watch))
+    fit_s = meter.seconds - start
+    model.record_statistics(fitted.trained, data.train.x, model.moving)
+    metrics = score(model, fitted.trained, data) if fitted.status == Status.OK else {}
+    chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
+    counts = parameters(spec)
+    cost = {"fit_s": fit_s, "total_s": meter.seconds, "peak_mib": meter.peak_mib, **counts}
+    record = new_record(spec, device, fitted, metrics | chosen, cost)
+    return Run(record, fitted.curve, _arrays(fitted.trained | _statistics(model)))
+
+
+def build(spec: RunSpec, data: Dataset, device: torch.device) -> Model:
+    """The network with its weights drawn and split, before anything is fitted."""
+    net = spec.arch.build(data.task)
+    dtype = torch.float64 if spec.precision == "float64" else torch.float32
+    weights = {name: tensor.to(device, dtype) for name, tensor in draw(spec.init, net, spec.seeds.weights).items()}
+    selection = spec.subset.select(net, spec.seeds.subset)
+    sides = split(weights, selection, frozen_rows=spec.subset.frozen_rows)
+    return Model(net, sides, spec.subset.statistics, data.scale, spec.precision)
+
+
+def problem(spec: RunSpec, model: Model, data: Dataset, watch: Watch) -> Problem:
+    """The fit as the solver sees it; where nothing changes the rows, the frozen prefix is computed once and kept."""
+    train, val, prepare = data.train, data.val, model.prefix
+    if data.augment is None and model.first > 0 and spec.solver.fits_everything:
+        z = model.prefix(train.x[:1])
+        if z.numel() * (len(train) + len(val)) <= KEPT_NUMBERS:
+            train, val, prepare = _kept(model, train), _kept(model, val), _as_is
+    return Problem(
+        trained=model.weights.trained,
+        train=train,
+        val=val,
+        n_classes=data.task.n_classes,
+        augment=data.augment,
+        prepare=prepare,
+        logits=model.suffix,
+        train_mode=model.train_mode,
+        score_mode=model.score_mode,
+        order=stream(spec.seeds.order, "order"),
+        watch=watch,
+    )
+
+
+def _kept(model: Model, examples: Examples) -> Examples:
+    if not len(examples):
+        return examples
+    return Examples(torch.cat([model.prefix(block) for block in row_blocks(examples.x)]), examples.y_N)
+
+
+def _as_is(x: Tensor) -> Tensor:
+    return x
+
+
+def score(model: Model, trained: Weights, data: Dataset) -> dict[str, float]:
+    """Accuracy and mean cross-entropy on the training, validation and test rows."""
+    metrics: dict[str, float] = {}
+    for name, examples in (("train", data.train), ("val", data.val), ("test", data.test)):
+        if len(examples):
+            scores_NK = model.scores(trained, examples.x)
+            metrics[f"{name}/accuracy"] = accuracy(scores_NK, examples.y_N)
+            metrics[f"{name}/loss"] = cross_entropy(scores_NK, examples.y_N)
+    return metrics
+
+
+def score_again(
+    spec: RunSpec, tensors: Mapping[str, np.ndarray], device: torch.device, folder: Path
+) -> dict[str, float]:
+    """The metrics of a run from its seed and its saved tensors, without fitting."""
+    data = spec.data.load(spec.seeds.data, folder, device)
+    model = build(spec, data, device)
+    saved = {name: torch.from_numpy(array).to(device) for name, array in tensors.items()}
+    for name in model.buffers.keys() & saved.keys():
+        model.buffers[name] = saved[name]
+    return score(model, {name: saved[name] for name in model.weights.trained}, data)
+
+
+def parameters(spec: RunSpec) -> dict[str, float]:
+    """How many numbers the network has, and how many of them train."""
+    net = spec.network()
+    shapes = {name: tensor.shape for name, tensor in net.named_parameters()}
+    trained = n_trained(spec.subset.select(net, spec.seeds.subset), shapes)
+    return {"trained_params": sum(trained.values()), "params": sum(shape.numel() for shape in shapes.values())}
+
+
+def new_record(
+    spec: RunSpec, device: torch.device, fitted: Fitted, metrics: dict[str, float], cost: dict[str, float]
+) -> Record:
+    """The line that a run leaves."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return Record(
+        key=spec.key,
+        twin=spec.twin.key,
+        status=Status(fitted.status),
+        reason=fitted.reason,
+        spec=spec.to_mapping(),
+        metrics=metrics,
+        cost=cost,
+        environment={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "device": device.type,
+            "hardware": name,
+            "threads": torch.get_num_threads(),
+        },
+        version=version("randfeat"),
+        written=datetime.now(UTC).isoformat(timespec="microseconds"),
+    )
+
+
+def _statistics(model: Model) -> Weights:
+    return {name: model.buffers[name] for name in model.buffers if name.rpartition(".")[0] in model.recorders}
+
+
+def _arrays(tensors: Weights) -> dict[str, np.ndarray]:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}

@@ -1,0 +1,130 @@
+"""RunSpec: what a run is a function of. Five parts, four seeds and a precision; typed, frozen, checked when it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from randfeat.arch import AbstractArch
+from randfeat.data import AbstractData
+from randfeat.errors import ConfigError, did_you_mean, listing
+from randfeat.init import AbstractInit
+from randfeat.model import Precision
+from randfeat.network import Network
+from randfeat.part import Part, checked, setting
+from randfeat.registry import FAMILIES, make_part
+from randfeat.solver import AbstractSolver, Sgd
+from randfeat.subset import AbstractSubset, All
+from randfeat.typing import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeds(Part):
+    """The seeds of a run's four kinds of draws; each varies by itself.
+
+    data: rows kept and held out. weights: initial weights. subset: rows that train, where a policy draws them. order: the
+    order of the rows in training, augmentation and dropout.
+    """
+
+    data: int = setting(0, ge=0)
+    weights: int = setting(0, ge=0)
+    subset: int = setting(0, ge=0)
+    order: int = setting(0, ge=0)
+
+
+Seeds.family = "seeds"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """A run, before it is run.
+
+    ``twin_solver`` is the solver of the fully trained twin where it is not this run's own; it is no setting of the run
+    itself, so it is not in the key.
+
+    Raises:
+        ConfigError: the parts do not fit together; says which, and what would.
+    """
+
+    data: AbstractData
+    arch: AbstractArch
+    init: AbstractInit
+    subset: AbstractSubset
+    solver: AbstractSolver
+    seeds: Seeds = Seeds()
+    precision: Precision = "float32"
+    twin_solver: AbstractSolver | None = None
+
+    def __post_init__(self) -> None:
+        checked("precision", self.precision, Precision, {})
+        if self.twin_solver is not None and not self.twin_solver.fits_everything:
+            raise ConfigError(f"twin={self.twin_solver.part} cannot train a whole network. Use twin=sgd or twin=adam.")
+        if self.solver.needs_validation and self.data.val_share == 0:
+            raise ConfigError(
+                f"{self.solver.title()} chooses on validation rows, but data.val_share=0 keeps none. "
+                "Use data.val_share=0.1, or give one solver.penalty, or solver.keep=last."
+            )
+        self.solver.check(self.subset.select(self.network(), self.seeds.subset), self.subset.part)
+
+    def network(self) -> Network:
+        """The architecture built for the data, on the meta device."""
+        return _network(self.arch, self.data.task)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> RunSpec:
+        """The spec that ``{"data": {"part": ...}, ..., "seeds": {...}, "precision": ..., "twin": ...}`` describes."""
+        known = [*FAMILIES, "seeds", "precision", "twin"]
+        for word in mapping:
+            if word not in known:
+                raise ConfigError(
+                    f"there is no setting {word!r}.{did_you_mean(word, known)} Settings: {listing(known)}."
+                )
+        parts = {family: make_part(family, mapping.get(family) or {}) for family in FAMILIES}
+        twin = mapping.get("twin")
+        return cls(
+            **cast(dict[str, Any], parts),
+            seeds=Seeds.from_settings(mapping.get("seeds") or {}),
+            precision=mapping.get("precision", "float32"),
+            twin_solver=None if twin is None else cast(AbstractSolver, make_part("solver", twin)),
+        )
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The whole spec as JSON has it; :meth:`from_mapping` undoes it."""
+        return {
+            **{family: getattr(self, family).settings() for family in FAMILIES},
+            "twin": None if self.twin_solver is None else self.twin_solver.settings(),
+            "seeds": self.seeds.settings(),
+            "precision": self.precision,
+        }
+
+    @property
+    def key(self) -> str:
+        """12 hexadecimal digits of SHA-256 over the spec's canonical JSON, settings at their default left out."""
+        identity: dict[str, Any] = {family: getattr(self, family).identity() for family in FAMILIES}
+        identity |= {"seeds": self.seeds.identity(), "precision": self.precision}
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def twin(self) -> RunSpec:
+        """The fully trained run on the same data, architecture, law and seeds. A fully trained run is its own twin."""
+        if isinstance(self.subset, All):
+            return self
+        solver = self.twin_solver or (self.solver if self.solver.fits_everything else Sgd())
+        seeds = dataclasses.replace(self.seeds, subset=0)
+        return dataclasses.replace(self, subset=All(), solver=solver, seeds=seeds, twin_solver=None)
+
+    def with_seed(self, k: int) -> RunSpec:
+        """The k-th repetition: the seeds of weights, subset and order raised by k, the same data."""
+        raised = {name: getattr(self.seeds, name) + k for name in ("weights", "subset", "order")}
+        return dataclasses.replace(self, seeds=dataclasses.replace(self.seeds, **raised))
+
+
+@functools.lru_cache(maxsize=32)
+def _network(arch: AbstractArch, task: Task) -> Network:
+    return arch.build(task)

@@ -1,0 +1,69 @@
+"""Runs what is not on record yet, in this process, and saves each run as soon as it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from randfeat.record import Record, Status
+from randfeat.run import Run, new_record, parameters, run_one
+from randfeat.solver import Fitted, Watch
+from randfeat.spec import RunSpec
+from randfeat.store import Store
+
+Started = Callable[[RunSpec], Watch]
+Finished = Callable[[Run], None]
+
+
+def run_missing(
+    specs: Iterable[RunSpec],
+    store: Store,
+    device: torch.device,
+    folder: Path,
+    *,
+    force: bool = False,
+    started: Started = lambda spec: lambda step: None,
+    finished: Finished = lambda run: None,
+) -> dict[str, Record]:
+    """The records of these specs by key: from the store where they are finished, else run now.
+
+    Args:
+        specs: what is wanted; a spec that comes twice is run once.
+        store: where records are and go.
+        device: where to run.
+        folder: where the data sets lie.
+        force: run again what is on record.
+        started: is told of every run that begins and gives what watches its progress.
+        finished: is told of every run that ends, after it is saved.
+    """
+    store.prepare()
+    records = {} if force else dict(store.finished())
+    for spec in specs:
+        if spec.key in records:
+            continue
+        run = _run_or_reason(spec, device, folder, started(spec))
+        save(run, store)
+        records[spec.key] = run.record
+        finished(run)
+    return records
+
+
+def save(run: Run, store: Store) -> None:
+    """Write the run's curve and tensors, and last its record, so that a record never points at files that are missing."""
+    if run.curve:
+        store.save_curve(run.record.key, run.curve)
+    if run.record.status == Status.OK:
+        store.save_tensors(run.record.key, run.tensors, {"key": run.record.key, "version": run.record.version})
+    store.append(run.record)
+
+
+def _run_or_reason(spec: RunSpec, device: torch.device, folder: Path, watch: Watch) -> Run:
+    """The run, or where the memory did not suffice a record that says so."""
+    try:
+        return run_one(spec, device, folder, watch)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "not enough memory"
+        failed = Fitted({}, Status.OUT_OF_MEMORY, reason)
+        return Run(new_record(spec, device, failed, {}, parameters(spec)), [], {})
