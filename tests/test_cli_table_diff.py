@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from tests.making import a_record, a_spec, with_twins
 from typer.testing import CliRunner, Result
 
 from randfeat.cli.diff import diff
@@ -17,6 +16,7 @@ from randfeat.errors import ConfigError, ResultsError
 from randfeat.record import Status
 from randfeat.report.render import read
 from randfeat.store import Store
+from tests.making import a_record, a_spec, with_twins
 
 ORTHOGONAL = {"part": "orthogonal", "gain": 1.0}
 
@@ -64,9 +64,7 @@ def test_the_default_folder_is_results_local(results: Path) -> None:
 
 
 def test_rows_cols_metric_and_where(results: Path) -> None:
-    page = call(
-        "table", "--rows", "arch,subset", "--metric", "test/loss", "--where", "arch=vgg", "--format", "md"
-    ).stdout
+    page = call("table", "--rows", "arch,subset", "--metric", "test/loss", "--where", "arch=vgg", "--format", "md").stdout
     assert [line.split(" | ")[:5] for line in page.splitlines()[2:]] == [
         ["| vgg", "all", "3", "0.02 ± 0.025", "0.02"],
         ["| vgg", "last", "3", "0.08 ± 0.05", "0.02"],

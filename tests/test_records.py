@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.making import a_record, a_spec, key_of
 
 from randfeat.errors import ResultsError
 from randfeat.record import FORMAT, NewerFormatError, Record, Status
 from randfeat.store import Store, read_records
+from tests.making import a_record, a_spec, key_of
 
 words = st.text(max_size=12)
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -257,9 +257,7 @@ def test_a_newer_format_is_fatal(store: Store) -> None:
     store.runs.write_text(store.runs.read_text() + edited(format=3) + "\n")
     with pytest.raises(NewerFormatError) as caught:
         store.records()
-    assert str(caught.value) == (
-        f"{store.runs}: line 2 has format 3, and this randfeat reads up to 1. Upgrade randfeat."
-    )
+    assert str(caught.value) == (f"{store.runs}: line 2 has format 3, and this randfeat reads up to 1. Upgrade randfeat.")
 
 
 def test_finished_leaves_out_what_is_tried_again(store: Store) -> None:
@@ -287,9 +285,7 @@ def test_a_run_is_found_by_the_beginning_of_its_key(store: Store) -> None:
     assert store.find("abc000000000").key == "abc000000000"
     with pytest.raises(ResultsError) as caught:
         store.find("ab")
-    assert str(caught.value) == (
-        f"'ab' begins several keys in {store.folder}: abc000000000, abd000000000. Give more digits."
-    )
+    assert str(caught.value) == (f"'ab' begins several keys in {store.folder}: abc000000000, abd000000000. Give more digits.")
     with pytest.raises(ResultsError) as caught:
         store.find("abe000000000")
     assert str(caught.value).startswith(f"no run 'abe000000000' in {store.folder}. Did you mean 'ab")

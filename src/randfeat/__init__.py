@@ -1,0 +1,1 @@
+"""An experiment runner for random-weights studies. The command line is ``randfeat``; ``run.py`` is the file to read first."""

@@ -73,9 +73,7 @@ def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str], dict[str, str]]:
             raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.") from None
         key, value = override.key_or_group, override.value()
         if override.is_delete() or override.is_sweep_override():
-            raise ConfigError(
-                f"{word!r} does not describe one run. Give every setting one value, such as arch.width=16."
-            )
+            raise ConfigError(f"{word!r} does not describe one run. Give every setting one value, such as arch.width=16.")
         if key == "conf":
             recipe = _one_of("conf", str(value), choices())
         elif key in GROUPS and value is None and key == "twin":

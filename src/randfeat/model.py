@@ -41,9 +41,7 @@ class Model:
         self._children = [name for name, _ in net.named_children()]
         self._live = {unit_of(name) for name in weights.trained}
         self.first = min((self._children.index(unit) for unit in self._live), default=len(self._children))
-        self.recorders = {
-            name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers
-        }
+        self.recorders = {name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers}
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
         self.score_mode()

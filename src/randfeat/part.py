@@ -71,9 +71,7 @@ class Part:
     def identity(self) -> dict[str, Any]:
         """What the run's key is made of: the part's name, and the settings that differ from their default."""
         name = {"part": self.part} if self.part else {}
-        changed = {
-            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default
-        }
+        changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
         return name | {setting: plain(value) for setting, value in changed.items()}
 
 

@@ -119,9 +119,7 @@ def score(model: Model, trained: Weights, data: Dataset) -> dict[str, float]:
     return metrics
 
 
-def score_again(
-    spec: RunSpec, tensors: Mapping[str, np.ndarray], device: torch.device, folder: Path
-) -> dict[str, float]:
+def score_again(spec: RunSpec, tensors: Mapping[str, np.ndarray], device: torch.device, folder: Path) -> dict[str, float]:
     """The metrics of a run from its seed and its saved tensors, without fitting."""
     data = spec.data.load(spec.seeds.data, folder, device)
     model = build(spec, data, device)

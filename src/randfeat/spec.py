@@ -81,9 +81,7 @@ class RunSpec:
         known = [*FAMILIES, "seeds", "precision", "twin"]
         for word in mapping:
             if word not in known:
-                raise ConfigError(
-                    f"there is no setting {word!r}.{did_you_mean(word, known)} Settings: {listing(known)}."
-                )
+                raise ConfigError(f"there is no setting {word!r}.{did_you_mean(word, known)} Settings: {listing(known)}.")
         parts = {family: make_part(family, mapping.get(family) or {}) for family in FAMILIES}
         twin = mapping.get("twin")
         return cls(

@@ -75,9 +75,7 @@ class Store:
             self.folder.mkdir(parents=True, exist_ok=True)
             _append(self.runs, line.encode())
         except OSError as error:
-            raise ResultsError(
-                f"{self.runs} cannot be written: {_why(error)}. {_keep_elsewhere(record.key, line)}"
-            ) from error
+            raise ResultsError(f"{self.runs} cannot be written: {_why(error)}. {_keep_elsewhere(record.key, line)}") from error
 
     def records(self) -> list[Record]:
         """Every run once, over all ``runs*.jsonl``; of several records with one key the newest counts.
@@ -116,9 +114,7 @@ class Store:
         if len(matches) > 1:
             raise ResultsError(f"{key!r} begins several keys in {self.folder}: {_some(matches)}. Give more digits.")
         if not matches:
-            raise ResultsError(
-                f"no run {key!r} in {self.folder}.{did_you_mean(key, keys)} Keys there: {_some(list(keys))}."
-            )
+            raise ResultsError(f"no run {key!r} in {self.folder}.{did_you_mean(key, keys)} Keys there: {_some(list(keys))}.")
         return keys[matches[0]]
 
     def save_curve(self, key: str, rows: Sequence[Mapping[str, Any]]) -> Path:

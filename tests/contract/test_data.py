@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
-from tests.reference import data_files, data_twins
 
 from randfeat.data import AbstractData
 from randfeat.errors import ConfigError
 from randfeat.registry import make_part, part_names
 from randfeat.seeds import stream
 from randfeat.typing import Task
+from tests.reference import data_files, data_twins
 
 CPU = torch.device("cpu")
 PARTS = [

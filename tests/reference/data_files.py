@@ -40,11 +40,7 @@ def images(shape, n_classes, per_class, seed):
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.repeat(np.arange(n_classes), per_class))
     bright = 60 + 100 * y / n_classes
-    x = (
-        bright[:, None, None, None]
-        + 15 * np.arange(shape[0])[:, None, None]
-        + 30 * rng.standard_normal((len(y), *shape))
-    )
+    x = bright[:, None, None, None] + 15 * np.arange(shape[0])[:, None, None] + 30 * rng.standard_normal((len(y), *shape))
     return x.clip(0, 255).astype(np.uint8), y.astype(np.int64)
 
 

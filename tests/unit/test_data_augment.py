@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.reference import data_twins
 
 from randfeat.data.augment import FlipAndCrop
 from randfeat.seeds import stream
+from tests.reference import data_twins
 
 
 def pictures(n=6, channels=3, height=7, width=5, seed=0):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.reference import data_files, data_twins
 
 from randfeat.data import ImageFolder
 from randfeat.errors import ConfigError, DataError
 from randfeat.typing import Task
+from tests.reference import data_files, data_twins
 
 CPU = torch.device("cpu")
 

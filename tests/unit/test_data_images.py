@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.reference import data_twins
 
 from randfeat.data.images import channels_first, channels_first_shape, grey, resized
+from tests.reference import data_twins
 
 
 def pictures(*shape, seed=0):
@@ -66,9 +66,7 @@ def test_one_channel_is_grey_already():
 def test_smaller_images_equal_the_slow_twin(side, seed):
     x = pictures(2, 3, 10, 9, seed=seed)
     rows_done = np.apply_along_axis(data_twins.shrunk, 2, x.numpy(), side)
-    np.testing.assert_allclose(
-        resized(x, side).numpy(), np.apply_along_axis(data_twins.shrunk, 3, rows_done, side), atol=0.51
-    )
+    np.testing.assert_allclose(resized(x, side).numpy(), np.apply_along_axis(data_twins.shrunk, 3, rows_done, side), atol=0.51)
 
 
 def test_the_same_size_changes_nothing():

@@ -115,9 +115,7 @@ def test_without_a_path_it_says_how_to_give_one():
         _ = Npz().task
 
 
-LAYOUTS = (
-    "Use uint8 images of shape N,H,W or N,H,W,C or N,C,H,W with 1 or 3 channels, or vectors of numbers of shape N,D."
-)
+LAYOUTS = "Use uint8 images of shape N,H,W or N,H,W,C or N,C,H,W with 1 or 3 channels, or vectors of numbers of shape N,D."
 ERRORS = [
     ({"y_test": None}, "the arrays must be x_train, y_train and perhaps x_test, y_test; got x_test, x_train, y_train."),
     (

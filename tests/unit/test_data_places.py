@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.reference import data_files
 
 from randfeat.places import PLACES, data_folder, whereabouts
 from randfeat.registry import part_names
+from tests.reference import data_files
 
 
 def test_the_folder_given_comes_first_then_the_environment_then_the_cache(monkeypatch):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.reference import data_twins
 
 from randfeat.data import Blobs, Digits
 from randfeat.data.scale import as_float, fit_standardised, fit_whitened
 from randfeat.errors import ConfigError
+from tests.reference import data_twins
 
 CPU = torch.device("cpu")
 

@@ -14,11 +14,11 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-from tests.reference import data_files
 
 from randfeat.errors import DataError
 from randfeat.places import PLACES
 from randfeat.registry import make_part
+from tests.reference import data_files
 
 CPU = torch.device("cpu")
 REAL = os.environ.get("RANDFEAT_DATA")

@@ -13,7 +13,6 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from tests.making import a_record, a_spec, with_twins
 
 from randfeat.errors import ConfigError, ResultsError
 from randfeat.record import Record, Status
@@ -26,6 +25,7 @@ from randfeat.report.sides import Side, side
 from randfeat.report.statistics import Summary
 from randfeat.report.tables import summarise
 from randfeat.store import Store
+from tests.making import a_record, a_spec, with_twins
 
 ORTHOGONAL = {"part": "orthogonal", "gain": 1.0}
 GOLDEN = Path(__file__).parents[1] / "golden"

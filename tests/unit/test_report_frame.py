@@ -6,12 +6,12 @@ import math
 
 import pandas as pd
 import pytest
-from tests.making import a_record, a_spec, with_twins
 
 from randfeat.errors import ConfigError
 from randfeat.record import Status
 from randfeat.report.frame import frame, is_setting, metric_columns, setting_columns, text, varying
 from randfeat.report.where import select
+from tests.making import a_record, a_spec, with_twins
 
 
 def test_a_record_is_a_row_with_the_settings_first() -> None:

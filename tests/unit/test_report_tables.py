@@ -15,7 +15,6 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from tests.making import PARAMS, a_record, a_spec, with_twins
 
 from randfeat.errors import ConfigError, ResultsError
 from randfeat.record import Record, Status
@@ -26,6 +25,7 @@ from randfeat.report.human import amount, header, human, spread
 from randfeat.report.render import read, rendered, show, write
 from randfeat.report.statistics import Summary
 from randfeat.report.tables import averaged, summarise
+from tests.making import PARAMS, a_record, a_spec, with_twins
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -36,9 +36,7 @@ def failed(arch: str = "mlp", seed: int = 7) -> Record:
 
 def the_runs() -> pd.DataFrame:
     """vgg: three seeds, all with twins. mlp: two seeds, one with a twin, and a run that failed."""
-    return frame(
-        [*with_twins([0.90, 0.92, 0.94], [0.97, 0.98, 0.99]), *with_twins([0.8, 0.84], [0.97], "mlp"), failed()]
-    )
+    return frame([*with_twins([0.90, 0.92, 0.94], [0.97, 0.98, 0.99]), *with_twins([0.8, 0.84], [0.97], "mlp"), failed()])
 
 
 def line(table: pd.DataFrame, **settings: str) -> pd.Series:

@@ -39,9 +39,7 @@ class AbstractArch(Part):
             ConfigError: the inputs are vectors, or images with fewer than ``at_least`` pixels on a side.
         """
         if len(task.shape) != 3:
-            raise ConfigError(
-                f"{self.title()} needs images, but the data are vectors of {task.shape[0]}. Use arch=mlp."
-            )
+            raise ConfigError(f"{self.title()} needs images, but the data are vectors of {task.shape[0]}. Use arch=mlp.")
         channels, height, width = task.shape
         if min(height, width) < at_least:
             raise ConfigError(

@@ -36,9 +36,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def randfeat(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """How much of a network's performance is its architecture, and how much is training?"""
 

@@ -21,9 +21,7 @@ def ls(
 
     shelves = ["conf", *FAMILIES]
     if family is not None and family not in shelves:
-        raise ConfigError(
-            f"there is no family {family!r}.{did_you_mean(family, shelves)} Families: {', '.join(shelves)}."
-        )
+        raise ConfigError(f"there is no family {family!r}.{did_you_mean(family, shelves)} Families: {', '.join(shelves)}.")
     folder = data_folder(data_dir)
     for shelf in [family] if family else shelves:
         found = choices("" if shelf == "conf" else shelf)

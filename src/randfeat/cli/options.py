@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 RESULTS = Path("results/local")
 """Where the runs are unless the user says otherwise."""
 
-Words = Annotated[
-    list[str] | None, typer.Argument(help="conf=NAME, family=PART, family.setting=VALUE.", metavar="WORDS...")
-]
+Words = Annotated[list[str] | None, typer.Argument(help="conf=NAME, family=PART, family.setting=VALUE.", metavar="WORDS...")]
 DataDir = Annotated[Path | None, typer.Option(help="Where the data sets lie.", show_default="$RANDFEAT_DATA")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, or auto: the GPU where there is one.")]
 Results = Annotated[Path, typer.Option(help="Results folder.")]

@@ -32,18 +32,14 @@ class Reporter:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
         self._progress.stop()
 
     def started(self, spec: RunSpec) -> Watch:
         """A run begins; gives what watches it."""
         title = f"{spec.arch.part} {spec.subset.part}"
         if self.verbose:
-            self._say(
-                f"{spec.key}  {title}: {spec.data.title()} {spec.init.title()} {spec.solver.title()} {spec.seeds}"
-            )
+            self._say(f"{spec.key}  {title}: {spec.data.title()} {spec.init.title()} {spec.solver.title()} {spec.seeds}")
         if self._task is not None:
             self._progress.remove_task(self._task)
         task = self._task = self._progress.add_task(title, total=None, scores="")
@@ -63,9 +59,7 @@ class Reporter:
         if self.verbose:
             record = run.record
             facts = {**record.metrics, **record.cost}
-            self._say(
-                f"{record.key}  {record.status}: " + ", ".join(f"{name} {value:.4g}" for name, value in facts.items())
-            )
+            self._say(f"{record.key}  {record.status}: " + ", ".join(f"{name} {value:.4g}" for name, value in facts.items()))
 
     def _say(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -121,9 +121,7 @@ class AbstractData(Part, ABC):
             raise DataError(f"{self.title()} should have {split} rows of shape {raw.shape}, got {tuple(x.shape[1:])}.")
         low, high = int(y_N.min()), int(y_N.max())
         if low < 0 or high >= raw.n_classes:
-            raise DataError(
-                f"{self.title()} should have {split} labels from 0 to {raw.n_classes - 1}, got {low} to {high}."
-            )
+            raise DataError(f"{self.title()} should have {split} labels from 0 to {raw.n_classes - 1}, got {low} to {high}.")
 
     def _kept(self, split: str, examples: Examples, n: int | None, seed: int) -> Examples:
         if n is None:

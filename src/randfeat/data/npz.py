@@ -137,7 +137,5 @@ class Npz(AbstractData):
         with np.errstate(over="ignore"):
             x_ND = x.astype(np.float32)
         if not np.isfinite(x_ND).all():
-            raise self._error(
-                f"{x_key} has NaN or infinite numbers (in float32). Leave those rows out or fill them in."
-            )
+            raise self._error(f"{x_key} has NaN or infinite numbers (in float32). Leave those rows out or fill them in.")
         return Examples(torch.from_numpy(x_ND), torch.from_numpy(y_N))

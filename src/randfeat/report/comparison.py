@@ -96,9 +96,7 @@ def _costs(name: str, pairs: Pairs) -> Line:
 def _trained(records: Iterable[Record | None]) -> str:
     """``5,130 of 9,228,362 (0.06 %)``, means over the records."""
     costs = [record.cost for record in records if record is not None]
-    trained, params = (
-        interval(cost.get(name, math.nan) for cost in costs).mean for name in ("trained_params", "params")
-    )
+    trained, params = (interval(cost.get(name, math.nan) for cost in costs).mean for name in ("trained_params", "params"))
     if math.isnan(trained) or math.isnan(params):
         return DASH
     if trained == params:

@@ -122,18 +122,14 @@ def _comparable(side: Side) -> list[str]:
     """The metrics and costs of runs; of a table, those with an interval, and the seconds."""
     if not side.is_table:
         return metric_columns(side.table)
-    return [
-        name for name in side.table.columns if " " not in name and (f"{name} ci95" in side.table or name == "fit_s")
-    ]
+    return [name for name in side.table.columns if " " not in name and (f"{name} ci95" in side.table or name == "fit_s")]
 
 
 def _lines(pairs: Pairs, names: Sequence[str], of_tables: bool) -> list[Line]:
     """A line per group and metric, where the group has a pair with that metric on both sides."""
     compare = _of_summaries if of_tables else _of_runs
     by = pairs.on if of_tables else [name for name in varying(pairs.a) if name in pairs.on]
-    lines = [
-        compare(labels, name, rows, pairs.b.loc[rows.index]) for labels, rows in grouped(pairs.a, by) for name in names
-    ]
+    lines = [compare(labels, name, rows, pairs.b.loc[rows.index]) for labels, rows in grouped(pairs.a, by) for name in names]
     return [line for line in lines if line.change.n > 0]
 
 

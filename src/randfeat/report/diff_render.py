@@ -84,9 +84,7 @@ def _differences(lines: list[Line]) -> list[str | pd.DataFrame]:
     pieces: list[str | pd.DataFrame] = []
     for metric in dict.fromkeys(line.metric for line in lines):
         groups = [
-            {name: text(value) for name, value in line.group.items()} | _words(line)
-            for line in lines
-            if line.metric == metric
+            {name: text(value) for name, value in line.group.items()} | _words(line) for line in lines if line.metric == metric
         ]
         pieces += [f"{header(metric)}:", pd.DataFrame(groups)]
     return pieces

@@ -22,9 +22,7 @@ def spec_sheet(spec: RunSpec) -> Table:
         part = getattr(spec, family)
         table.add_row(part.title(), _settings(part))
     table.add_row("precision", f"{spec.precision}{'' if spec.precision == 'float32' else ' *'}")
-    table.add_row(
-        f"twin={twin.solver.part}", _settings(twin.solver) if twin is not spec else "this run is its own twin"
-    )
+    table.add_row(f"twin={twin.solver.part}", _settings(twin.solver) if twin is not spec else "this run is its own twin")
     return table
 
 
@@ -32,13 +30,7 @@ def _settings(part: Any) -> str:
     words = []
     for field in dataclasses.fields(part):
         value = getattr(part, field.name)
-        text = (
-            f"{value:.6g}"
-            if isinstance(value, float)
-            else ", ".join(map(str, value))
-            if isinstance(value, tuple)
-            else value
-        )
+        text = f"{value:.6g}" if isinstance(value, float) else ", ".join(map(str, value)) if isinstance(value, tuple) else value
         words.append(f"{field.name}={'null' if value is None else text}{'' if value == field.default else ' *'}")
     return "\n".join(words) if words else "-"
 

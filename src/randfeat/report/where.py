@@ -72,9 +72,7 @@ def require(runs: pd.DataFrame, column: str, options: Sequence[str]) -> pd.Serie
         ConfigError: there is no such column.
     """
     if column not in options:
-        raise ConfigError(
-            f"the results have no column {column!r}.{did_you_mean(column, options)} Columns: {listing(options)}."
-        )
+        raise ConfigError(f"the results have no column {column!r}.{did_you_mean(column, options)} Columns: {listing(options)}.")
     return runs[column]
 
 

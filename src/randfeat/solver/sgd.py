@@ -30,6 +30,4 @@ class Sgd(AbstractGradient):
     def optimizer(self, tensors: Iterable[Tensor]) -> Optimizer:
         """See :meth:`AbstractGradient.optimizer`."""
         nesterov = self.nesterov and self.momentum > 0
-        return torch.optim.SGD(
-            tensors, lr=self.lr, momentum=self.momentum, nesterov=nesterov, weight_decay=self.weight_decay
-        )
+        return torch.optim.SGD(tensors, lr=self.lr, momentum=self.momentum, nesterov=nesterov, weight_decay=self.weight_decay)

@@ -44,9 +44,7 @@ class Middle(AbstractSubset):
         groups = blocks(net)
         if len(groups) < 2:
             have = ", ".join(groups) or "none"
-            raise ConfigError(
-                f"subset=middle needs two blocks or more below the head, but there is: {have}. Use subset=last."
-            )
+            raise ConfigError(f"subset=middle needs two blocks or more below the head, but there is: {have}. Use subset=last.")
         return whole(net, list(groups.values())[len(groups) // 2])
 
 
@@ -64,9 +62,7 @@ class Block(AbstractSubset):
         """See :meth:`AbstractSubset.choose`."""
         groups = blocks(net)
         names = list(groups)
-        wanted = (
-            names[int(self.block) - 1] if self.block.isdigit() and 0 < int(self.block) <= len(names) else self.block
-        )
+        wanted = names[int(self.block) - 1] if self.block.isdigit() and 0 < int(self.block) <= len(names) else self.block
         if wanted not in groups:
             raise ConfigError(
                 f"subset.block={self.block} is no block of this network.{did_you_mean(self.block, names)} "

@@ -51,9 +51,7 @@ class Fraction(AbstractSubset):
             layer, _, kind = name.rpartition(".")
             if role is Role.WEIGHT and unit_of(name) != HEAD:
                 rows = self._rows(name, shapes[name][0], seed)
-                chosen |= {name: rows} | (
-                    {f"{layer}.bias": rows} if kind == "weight" and f"{layer}.bias" in shapes else {}
-                )
+                chosen |= {name: rows} | ({f"{layer}.bias": rows} if kind == "weight" and f"{layer}.bias" in shapes else {})
             elif unit_of(name) == HEAD or name.startswith(in_norm):
                 chosen[name] = True
         return chosen
@@ -68,8 +66,4 @@ class Fraction(AbstractSubset):
         if n_rows == n:
             return True
         rows: Tensor = torch.arange(n_rows)
-        return (
-            rows
-            if self.rows == "first"
-            else torch.from_numpy(np.sort(stream(seed, "subset", name).permutation(n)[:n_rows]))
-        )
+        return rows if self.rows == "first" else torch.from_numpy(np.sort(stream(seed, "subset", name).permutation(n)[:n_rows]))

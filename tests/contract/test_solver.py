@@ -1,0 +1,119 @@
+"""Every registered solver on small problems whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from randfeat.registry import make_part, part_names
+from randfeat.seeds import stream
+from randfeat.solver import Problem
+from randfeat.typing import Examples
+
+PARTS = ["adam", "ridge", "sgd"]
+
+
+def problem(x, y, x_val, y_val, n_classes, head=None):
+    zero = {"head.weight": torch.zeros(n_classes, x.shape[1]), "head.bias": torch.zeros(n_classes)}
+    return Problem(
+        trained=zero if head is None else head,
+        train=Examples(x, y),
+        val=Examples(x_val, y_val),
+        n_classes=n_classes,
+        augment=None,
+        prepare=lambda rows: rows,
+        logits=lambda w, z: F.linear(z, w["head.weight"], w["head.bias"]),
+        train_mode=lambda: None,
+        score_mode=lambda: None,
+        order=stream(0, "order"),
+        watch=lambda step: None,
+    )
+
+
+def two_clouds(n=80):
+    rng = np.random.default_rng(0)
+    y = torch.arange(n) % 2
+    x = torch.from_numpy(rng.normal(size=(n, 3)).astype(np.float32)) + 4 * y[:, None]
+    return x, y
+
+
+def solver(part, **settings):
+    return make_part("solver", {"part": part} | settings)
+
+
+def test_the_battery_covers_every_registered_part():
+    assert part_names("solver") == PARTS
+    assert len(PARTS) == 3
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_clouds_four_deviations_apart_are_told_apart(part):
+    x, y = two_clouds()
+    fitted = solver(part, **({} if part == "ridge" else {"lr": 0.1, "batch_size": 16})).fit(problem(x, y, x, y, 2))
+    scores = F.linear(x, fitted.trained["head.weight"], fitted.trained["head.bias"])
+    assert fitted.status == "ok"
+    assert float((scores.argmax(1) == y).double().mean()) > 0.95
+
+
+@pytest.mark.parametrize("p", [3, 200])
+def test_ridge_is_the_normal_equations(p):
+    rng = np.random.default_rng(0)
+    phi, y = rng.normal(size=(50, p)), rng.integers(0, 4, 50)
+    fitted = solver("ridge", penalty=2.0).fit(
+        problem(torch.from_numpy(phi), torch.from_numpy(y), torch.empty(0, p), torch.empty(0), 4)
+    )
+    a, t = phi - phi.mean(0), np.eye(4)[y]
+    beta = np.linalg.solve(a.T @ a + 2 * np.eye(p), a.T @ (t - t.mean(0)))
+    np.testing.assert_allclose(fitted.trained["head.weight"], beta.T, atol=1e-6)
+    np.testing.assert_allclose(fitted.trained["head.bias"], t.mean(0) - phi.mean(0) @ beta, atol=1e-6)
+    assert fitted.chosen == {"penalty": 2.0}
+
+
+def test_ridge_takes_the_penalty_that_is_best_on_the_validation_rows():
+    """Feature 0 is small and right, feature 1 is large and right in training only; a penalty leaves only the large one."""
+    y = torch.arange(40) % 2
+    sign = 2.0 * y - 1
+    noise = torch.where(torch.arange(40) % 10 < 2, -1.0, 1.0)
+    x = torch.stack([0.01 * sign, sign * noise], 1)
+    x_val = torch.stack([0.01 * sign, -sign], 1)
+    for penalties in ([1e-6, 100.0], [100.0, 1e-6]):
+        assert solver("ridge", penalty=penalties).fit(problem(x, y, x_val, y, 2)).chosen == {"penalty": 1e-6}
+    assert solver("ridge", penalty=[1e-6, 100.0]).fit(problem(x_val, y, x_val, y, 2)).chosen == {"penalty": 100.0}
+
+
+def test_ridge_says_singular_and_leaves_the_head_as_drawn():
+    x, y = two_clouds()
+    start = problem(torch.cat([x, x], 1), y, x[:0], y[:0], 2)
+    fitted = solver("ridge", penalty=0).fit(start)
+    assert (fitted.status, fitted.reason) == ("singular", "no unique solution for penalty 0; raise solver.penalty")
+    assert fitted.trained is start.trained
+
+
+def test_ridge_says_non_finite():
+    x, y = two_clouds()
+    x[5, 1] = float("nan")
+    fitted = solver("ridge", penalty=1).fit(problem(x, y, x[:0], y[:0], 2))
+    assert (fitted.status, fitted.reason) == ("non_finite", "a feature was not finite")
+
+
+def test_sgd_says_in_which_epoch_the_loss_was_not_finite():
+    x, y = two_clouds()
+    settings = {"lr": 1e20, "epochs": 5, "batch_size": 8, "schedule": "constant", "weight_decay": 1.0}
+    fitted = solver("sgd", **settings).fit(problem(1e10 * x, y, x, y, 2))
+    assert fitted.status == "non_finite"
+    assert fitted.reason.endswith("in epoch 1")
+    assert len(fitted.curve) == 1
+
+
+@pytest.mark.parametrize("part", ["adam", "sgd"])
+def test_keep_best_returns_the_weights_of_the_best_validation_epoch(part):
+    x, y = two_clouds()
+    settings = {"epochs": 6, "batch_size": 20, "schedule": "constant", "lr": 0.01}
+    start = problem(x, y, x, 1 - y, 2)  # validation labels are wrong, so the first epochs are best
+    fitted = solver(part, keep="best", **settings).fit(start)
+    accuracies = [row["val/accuracy"] for row in fitted.curve]
+    assert fitted.chosen == {"epoch": 1 + int(np.argmax(accuracies))}
+    again = solver(part, **settings | {"epochs": fitted.chosen["epoch"]}).fit(problem(x, y, x, 1 - y, 2))
+    assert all(torch.equal(fitted.trained[name], again.trained[name]) for name in again.trained)

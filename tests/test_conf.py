@@ -1,0 +1,101 @@
+"""conf/ says what the classes say, every recipe makes a spec, and a word that means nothing is refused."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from randfeat.config import choices, compose
+from randfeat.errors import ConfigError
+from randfeat.registry import FAMILIES, part_class, part_names
+from randfeat.spec import RunSpec
+
+CONF = Path(__file__).parents[1] / "conf"
+RECIPES = ["bn_only", "default", "elm", "lenet_random", "vgg_random", "wrn_fraction"]
+PARTS = [(family, name) for family in FAMILIES for name in part_names(family)]
+
+
+def test_the_collections_have_their_sizes():
+    assert sorted(choices()) == RECIPES
+    assert {family: len(part_names(family)) for family in FAMILIES} == {
+        "data": 11,
+        "arch": 6,
+        "init": 5,
+        "subset": 8,
+        "solver": 3,
+    }
+
+
+@pytest.mark.parametrize(("family", "name"), PARTS)
+def test_a_conf_file_repeats_its_class(family, name):
+    path, cls = CONF / family / f"{name}.yaml", part_class(family, name)
+    assert yaml.safe_load(path.read_text()) == cls().settings()
+    assert path.read_text().splitlines()[0] == f"# {cls.__doc__.splitlines()[0]}"
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_makes_a_spec_that_round_trips(recipe):
+    spec = RunSpec.from_mapping(compose([f"conf={recipe}"]))
+    again = RunSpec.from_mapping(spec.to_mapping())
+    assert again == spec
+    assert again.key == spec.key
+    assert spec.twin.twin == spec.twin
+    assert spec.twin.subset.part == "all"
+    assert spec.key != spec.twin.key
+
+
+def test_a_part_that_is_picked_starts_from_its_own_defaults():
+    spec = RunSpec.from_mapping(compose(["conf=vgg_random", "solver=sgd", "arch=mlp", "arch.depth=2", "solver.epochs=3"]))
+    assert (spec.arch.width, spec.arch.depth, spec.solver.epochs, spec.solver.lr) == (1000, 2, 3, 0.1)
+
+
+def test_the_same_part_named_again_keeps_the_recipe_s_settings():
+    assert RunSpec.from_mapping(compose(["conf=vgg_random", "arch=vgg"])).arch.width == 16
+
+
+def test_the_twin_s_solver_is_the_recipe_s_or_the_words():
+    assert RunSpec.from_mapping(compose(["conf=elm"])).twin.solver.part == "adam"
+    spec = RunSpec.from_mapping(compose(["conf=elm", "twin=sgd", "twin.epochs=4"]))
+    assert (spec.twin.solver.part, spec.twin.solver.epochs) == ("sgd", 4)
+    assert spec.key == RunSpec.from_mapping(compose(["conf=elm"])).key
+
+
+def test_a_conf_folder_of_the_user_s_own_comes_first(tmp_path, monkeypatch):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "mine.yaml").write_text("# Mine.\ndefaults:\n  - default\n  - _self_\narch:\n  width: 3\n")
+    monkeypatch.chdir(tmp_path)
+    assert RunSpec.from_mapping(compose(["conf=mine"])).arch.width == 3
+    assert choices()["mine"] == "Mine."
+
+
+ERRORS = [
+    (["arch=vgg", "arch.wdith=3"], "arch=vgg has no setting 'wdith'. Did you mean 'width'? Settings: activation, depth,"),
+    (["+arch.wdith=3"], "arch=vgg has no setting 'wdith'. Did you mean 'width'?"),
+    (["+foo=3"], "there is no setting 'foo'."),
+    (["sede.weights=3"], "there is no setting 'sede'. Did you mean 'seeds'?"),
+    (["seeds.wieghts=3"], "seeds has no setting 'wieghts'. Did you mean 'weights'?"),
+    (["arch=vggg"], "arch=vggg is unknown. Did you mean 'vgg'? Parts: lenet, mlp, resnet, torchvision, vgg, wrn."),
+    (["conf=vgg_randon"], "conf=vgg_randon is unknown. Did you mean 'vgg_random'? Recipes: bn_only, default, elm,"),
+    (["arch.width=abc"], "arch.width must be a whole number >= 1, got 'abc'."),
+    (["arch.width=0"], "arch.width must be a whole number >= 1, got 0."),
+    (["arch.width=2.5"], "arch.width must be a whole number >= 1, got 2.5."),
+    (["arch.depth=12"], "arch.depth must be one of 11, 13, 16, 19, got 12."),
+    (["precision=float23"], "precision must be one of float32, float64, mixed, got 'float23'. Did you mean 'float32'?"),
+    (
+        ["subset=middle"],
+        "solver=ridge fits the last layer only, but subset=middle trains 'block3_1.conv.weight'. Use subset=last, or solver=sgd.",
+    ),
+    (["data.val_share=0"], "solver=ridge chooses on validation rows, but data.val_share=0 keeps none."),
+    (["twin=ridge"], "twin=ridge cannot train a whole network. Use twin=sgd or twin=adam."),
+    (["arch.width=1,2"], "'arch.width=1,2' does not describe one run."),
+    (["nonsense"], "'nonsense' is not a word like arch=vgg or arch.width=16."),
+    (["~arch"], "'~arch' does not describe one run."),
+    (["arch=lenet"], "arch=lenet needs images of 12x12 or more, but they are 8x8. Use data.resize=12."),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), ERRORS)
+def test_a_word_that_means_nothing_is_refused(words, message):
+    with pytest.raises(ConfigError) as caught:
+        RunSpec.from_mapping(compose(words))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,181 @@
+"""One run from spec to record, and what it has to be: the same twice, frozen where frozen, scored again to the digit."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from randfeat.config import compose
+from randfeat.init import draw
+from randfeat.places import data_folder
+from randfeat.record import Status
+from randfeat.run import KEPT_NUMBERS, build, problem, run_one, score_again
+from randfeat.solver import Sgd
+from randfeat.spec import RunSpec
+from randfeat.store import Store
+from randfeat.sweep import run_missing, save
+
+CPU = torch.device("cpu")
+SMALL = ["data.n_train=200", "data.n_test=50"]
+
+
+def spec_of(*words):
+    return RunSpec.from_mapping(compose([*SMALL, *words]))
+
+
+def run(spec):
+    return run_one(spec, CPU, data_folder(None))
+
+
+@pytest.mark.parametrize("recipe", ["vgg_random", "elm", "wrn_fraction", "bn_only"])
+def test_two_runs_of_a_spec_give_the_same_metrics_to_the_last_digit(recipe):
+    spec = spec_of(f"conf={recipe}", *(["solver.epochs=2"] if recipe in ("wrn_fraction", "bn_only") else []))
+    first, second = run(spec), run(spec)
+    assert first.record.metrics == second.record.metrics
+    assert first.record.status == Status.OK
+    assert {name: array.tobytes() for name, array in first.tensors.items()} == {
+        name: array.tobytes() for name, array in second.tensors.items()
+    }
+
+
+def test_weights_are_the_same_with_more_threads_and_after_another_run():
+    spec = spec_of("conf=vgg_random", "init=orthogonal")
+    before = draw(spec.init, spec.network(), 3)
+    run(spec_of("conf=elm", "arch.width=20"))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if threads > 1 else 2)
+    try:
+        after = draw(spec.init, spec.network(), 3)
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_precision_does_not_change_the_weights():
+    spec = spec_of("conf=elm", "arch.width=20")
+    data = spec.data.load(0, data_folder(None), CPU)
+    models = [build(dataclasses.replace(spec, precision=p), data, CPU) for p in ("float32", "float64", "mixed")]
+    drawn = [model.weights.frozen["hidden1.linear.weight"] for model in models]
+    assert drawn[1].dtype == torch.float64
+    assert torch.equal(drawn[0].double(), drawn[1])
+    assert torch.equal(drawn[0], drawn[2])
+
+
+def test_the_ridge_head_equals_scikit_learn_s_on_the_same_features():
+    from sklearn.linear_model import Ridge
+
+    spec = spec_of("conf=elm", "arch.width=64", "solver.penalty=3", "precision=float64")
+    data = spec.data.load(0, data_folder(None), CPU)
+    model = build(spec, data, CPU)
+    phi = model.prefix(data.train.x).numpy()
+    reference = Ridge(alpha=3).fit(phi, np.eye(10)[data.train.y_N.numpy()])
+    tensors = run(spec).tensors
+    np.testing.assert_allclose(tensors["head.weight"], reference.coef_, atol=1e-8)
+    np.testing.assert_allclose(tensors["head.bias"], reference.intercept_, atol=1e-8)
+
+
+def test_a_known_answer_is_reached():
+    """Clouds around orthogonal axes: a linear head on the inputs comes close to the best possible accuracy."""
+    words = ["data=blobs", "data.rows=4000", "data.test_rows=4000", "arch=mlp", "arch.width=300", "data.n_train=null"]
+    spec = RunSpec.from_mapping(compose(words))
+    reached = run(spec).record.metrics["test/accuracy"]
+    best = spec.data.bayes_accuracy
+    assert best - 0.04 < reached < best + 4 * (best * (1 - best) / 4000) ** 0.5
+
+
+def test_frozen_tensors_and_their_statistics_do_not_move():
+    spec = spec_of("conf=wrn_fraction", "subset=middle", "solver.epochs=2", "solver.weight_decay=0.1")
+    tensors = run(spec).tensors
+    data = spec.data.load(0, data_folder(None), CPU)
+    model = build(spec, data, CPU)
+    model.record_statistics(model.weights.trained, data.train.x, list(model.recorders))
+    trained = {name for name in tensors if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))}
+    assert {name.partition("_")[0] for name in trained} == {"block2"}
+    for name, buffer in model.buffers.items():
+        same = np.array_equal(buffer.numpy(), tensors[name])
+        assert same == (not name.startswith("block2") or "tracked" in name), name
+
+
+def test_frozen_prefix_kept_or_computed_again_gives_the_same_fit(monkeypatch):
+    spec = spec_of("conf=elm", "solver=sgd", "solver.epochs=3", "arch.width=50", "precision=float64")
+    kept = run(spec).record.metrics
+    monkeypatch.setattr("randfeat.run.KEPT_NUMBERS", 0)
+    assert KEPT_NUMBERS > 0
+    streamed = run(spec).record.metrics
+    for name, value in kept.items():
+        assert streamed[name] == pytest.approx(value, abs=1e-9)
+
+
+def test_with_augmentation_nothing_is_kept():
+    spec = spec_of("conf=lenet_random", "solver=sgd", "data.flip=true")
+    data = spec.data.load(0, data_folder(None), CPU)
+    seen = problem(spec, build(spec, data, CPU), data, lambda step: None)
+    assert seen.train.x.dtype == torch.uint8
+    assert seen.augment is not None
+
+
+def test_a_run_that_diverges_is_a_record_with_its_epoch():
+    result = run(spec_of("conf=elm", "subset=all", "solver=sgd", "solver.lr=1e30", "arch.width=30"))
+    assert result.record.status == Status.NON_FINITE
+    assert "in epoch" in result.record.reason
+    assert result.record.metrics == {}
+    assert result.record.finished
+
+
+def test_a_singular_system_is_a_record():
+    result = run(spec_of("conf=elm", "solver.penalty=0", "arch.width=500"))
+    assert (result.record.status, result.record.metrics) == (Status.SINGULAR, {})
+
+
+def test_saved_tensors_score_again_to_the_same_number(tmp_path):
+    for words in (["conf=vgg_random"], ["conf=wrn_fraction", "solver.epochs=2"], ["conf=elm", "subset=none", "solver=sgd"]):
+        spec = spec_of(*words)
+        result = run(spec)
+        store = Store(tmp_path)
+        store.prepare()
+        save(result, store)
+        tensors, _ = store.load_tensors(spec.key)
+        again = score_again(RunSpec.from_mapping(store.find(spec.key).spec), tensors, CPU, data_folder(None))
+        assert again == {name: value for name, value in result.record.metrics.items() if not name.startswith("chosen/")}
+
+
+def test_what_is_on_record_is_not_run_again_and_a_twin_is_shared(tmp_path):
+    last = spec_of("conf=elm", "arch.width=20", "twin.epochs=1")
+    other = spec_of("conf=elm", "arch.width=20", "twin.epochs=1", "solver.penalty=5")
+    assert last.twin.key == other.twin.key
+    ran = []
+    store = Store(tmp_path)
+    for _ in range(2):
+        run_missing([last, last.twin, other, other.twin], store, CPU, data_folder(None), finished=lambda r: ran.append(r.record.key))
+    assert ran == [last.key, last.twin.key, other.key]
+    run_missing([last], store, CPU, data_folder(None), force=True, finished=lambda r: ran.append(r.record.key))
+    assert ran[3:] == [last.key]
+
+
+def test_not_enough_memory_is_a_record_that_is_tried_again(tmp_path, monkeypatch):
+    def too_much(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3 GiB")
+
+    spec = spec_of("conf=elm", "arch.width=20")
+    monkeypatch.setattr("randfeat.sweep.run_one", too_much)
+    records = run_missing([spec], Store(tmp_path), CPU, data_folder(None))
+    assert records[spec.key].status == Status.OUT_OF_MEMORY
+    assert records[spec.key].reason.startswith("CUDA out of memory")
+    monkeypatch.undo()
+    assert run_missing([spec], Store(tmp_path), CPU, data_folder(None))[spec.key].status == Status.OK
+
+
+def test_keep_best_scores_the_best_epoch():
+    spec = spec_of("conf=elm", "subset=all", "solver=sgd", "solver.keep=best", "solver.epochs=4", "arch.width=30")
+    result = run(spec)
+    best = max(result.curve, key=lambda row: row["val/accuracy"])
+    assert result.record.metrics["chosen/epoch"] == best["epoch"]
+    assert result.record.metrics["val/accuracy"] == best["val/accuracy"]
+
+
+def test_a_twin_is_the_same_start_fully_trained():
+    spec = spec_of("conf=wrn_fraction", "seeds.weights=4", "seeds.subset=9", "subset.rows=drawn")
+    assert (spec.twin.seeds.weights, spec.twin.seeds.subset) == (4, 0)
+    assert spec.twin.solver == Sgd()
+    assert spec.with_seed(2).seeds.weights == 6
+    assert spec.with_seed(2).seeds.data == 0
