@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from randfeat.config import choices, compose
 from randfeat.errors import ConfigError
 from randfeat.registry import FAMILIES, part_class, part_names

@@ -8,7 +8,9 @@ from pathlib import Path
 SRC = Path(__file__).parents[1] / "src" / "randfeat"
 FAMILIES = {"data", "arch", "init", "subset", "solver", "probe"}
 LAYER = {
-    **dict.fromkeys(["errors", "typing", "seeds", "part", "registry", "metrics", "network", "split", "model", "places", "cost"], 0),
+    **dict.fromkeys(
+        ["errors", "typing", "seeds", "part", "registry", "metrics", "network", "split", "model", "places", "cost"], 0
+    ),
     **dict.fromkeys([*FAMILIES, "config"], 1),
     **dict.fromkeys(["spec", "record"], 2),
     **dict.fromkeys(["run", "store"], 3),

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+
 from randfeat.config import compose
 from randfeat.init import draw
 from randfeat.places import data_folder
@@ -146,7 +147,9 @@ def test_what_is_on_record_is_not_run_again_and_a_twin_is_shared(tmp_path):
     ran = []
     store = Store(tmp_path)
     for _ in range(2):
-        run_missing([last, last.twin, other, other.twin], store, CPU, data_folder(None), finished=lambda r: ran.append(r.record.key))
+        run_missing(
+            [last, last.twin, other, other.twin], store, CPU, data_folder(None), finished=lambda r: ran.append(r.record.key)
+        )
     assert ran == [last.key, last.twin.key, other.key]
     run_missing([last], store, CPU, data_folder(None), force=True, finished=lambda r: ran.append(r.record.key))
     assert ran[3:] == [last.key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 import time
@@ -39,10 +40,8 @@ class Meter:
 
 def _reset_peak() -> None:
     """Linux forgets a process's peak when asked to; elsewhere the peak is that of the whole process so far."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def _peak_mib() -> float:

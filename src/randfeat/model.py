@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,9 @@ class Model:
         self._children = [name for name, _ in net.named_children()]
         self._live = {unit_of(name) for name in weights.trained}
         self.first = min((self._children.index(unit) for unit in self._live), default=len(self._children))
-        self.recorders = {name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers}
+        self.recorders: dict[str, Any] = {
+            name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers
+        }
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
         self.score_mode()

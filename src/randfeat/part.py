@@ -97,14 +97,14 @@ def _one_of(label: str, value: Any, options: tuple[Any, ...]) -> Any:
     if value not in options:
         names = [str(option) for option in options]
         raise ConfigError(f"{label} must be one of {', '.join(names)}, got {value!r}.{did_you_mean(str(value), names)}")
-    return value
+    return options[options.index(value)]  # 11 where 11.0 was given
 
 
 def _typed(label: str, value: Any, hint: type, bounds: Mapping[str, float]) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int and number and math.isfinite(value) and value == int(value):
         return int(value)
-    if hint is float and number and not math.isnan(value):
+    if hint is float and number and math.isfinite(value):
         return float(value)
     if (hint is bool and isinstance(value, bool)) or (hint is str and isinstance(value, str)):
         return value

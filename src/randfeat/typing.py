@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 Weights = dict[str, Tensor]
@@ -45,7 +46,7 @@ class Examples:
     def blocks(self) -> Iterator[Examples]:
         """The examples in blocks of rows, see :func:`row_blocks`."""
         inputs = list(row_blocks(self.x))
-        classes = self.y_N.split([len(block) for block in inputs])
+        classes = torch.split(self.y_N, [len(block) for block in inputs])
         return map(Examples, inputs, classes)
 
 

@@ -51,13 +51,7 @@ def test_the_seed_and_the_name_make_the_tensor(part):
     assert float((first["layer0.weight"] - first["layer1.weight"]).abs().max()) > 1e-2
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        pytest.param(part, marks=pytest.mark.xfail(strict=True, reason="a transposed view") if part == "orthogonal" else ())
-        for part in PARTS
-    ],
-)
+@pytest.mark.parametrize("part", PARTS)
 def test_tensors_are_contiguous(part):
     assert all(tensor.is_contiguous() for tensor in draw(law(part), net_of(20, 20), 0).values())
 

@@ -238,7 +238,6 @@ def test_what_a_network_has_not_is_an_error_that_says_what_it_has(part, settings
     assert str(error.value) == text
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="str.isdigit is true for digits that int() refuses")
 def test_a_block_whose_number_is_no_number_is_refused():
     with pytest.raises(ConfigError, match="is no block of this network"):
         policy("block", block="²").select(BUILT["wrn"], 0)

@@ -68,5 +68,5 @@ class WideBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, maps, H / stride, W / stride)."""
         a = F.relu(self.norm1(x))
-        y = self.conv2(self.dropout(F.relu(self.norm2(self.conv1(a)))))
+        y: Tensor = self.conv2(self.dropout(F.relu(self.norm2(self.conv1(a)))))
         return y + (x if self.shortcut is None else self.shortcut(a))

@@ -44,17 +44,14 @@ def randfeat(
 def main() -> None:
     """The program ``randfeat``. Exit codes: 0; 1 where a check asked for fails; 2 for a mistake; 130 for Ctrl-C."""
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
     except RandfeatError as error:
         sys.exit(_one_line(str(error)))
-    except KeyboardInterrupt:
-        sys.exit(_one_line("interrupted; runs that were finished are on record.", code=130))
-    except Exception as error:
+    except Exception as error:  # typer's own errors: an unknown option, a missing argument
         if not hasattr(error, "format_message"):
             raise
-        if type(error).__name__ == "NoArgsIsHelpError":
-            sys.exit(2)
         sys.exit(_one_line(" ".join(error.format_message().split())))
+    sys.exit(_one_line("interrupted; runs that were finished are on record.", code=130) if code == 130 else code)
 
 
 def _one_line(message: str, code: int = 2) -> int:

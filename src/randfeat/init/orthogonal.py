@@ -38,4 +38,4 @@ class Orthogonal(AbstractInit):
         with threadpool_limits(limits=1):
             q, r = qr(gaussian, mode="economic")
         frame = q * np.sign(np.diag(r))
-        return (self.gain * (frame if rows >= columns else frame.T)).reshape(shape).astype(np.float32)
+        return (self.gain * (frame if rows >= columns else frame.T)).reshape(shape).astype(np.float32, order="C")

@@ -1,0 +1,1 @@
+"""Measurements of a network that need no training."""

@@ -26,11 +26,11 @@ def event_writer(log: str | None, store: Store) -> Callable[[Run], None]:
         ) from None
 
     def write(run: Run) -> None:
-        with SummaryWriter(str(store.tensorboard(run.record.key))) as writer:  # type: ignore[no-untyped-call]
+        with SummaryWriter(str(store.tensorboard(run.record.key))) as writer:
             for row in run.curve:
                 for name, value in row.items():
-                    writer.add_scalar(f"curve/{name}", value, int(row["epoch"]))  # type: ignore[no-untyped-call]
+                    writer.add_scalar(f"curve/{name}", value, int(row["epoch"]))
             for name, value in run.record.metrics.items():
-                writer.add_scalar(f"final/{name}", value, len(run.curve))  # type: ignore[no-untyped-call]
+                writer.add_scalar(f"final/{name}", value, len(run.curve))
 
     return write

@@ -88,8 +88,8 @@ class AbstractGradient(AbstractSolver):
             row |= _validate(problem, trained)
             curve.append(row | {"epoch_s": time.perf_counter() - start})
             problem.watch(Step(epoch, self.epochs, row["train/loss"], row.get("val/accuracy")))
-            if not math.isfinite(row["train/loss"]):
-                reason = f"the loss was {row['train/loss']} in epoch {epoch}"
+            if not (math.isfinite(row["train/loss"]) and all(tensor.isfinite().all() for tensor in trained.values())):
+                reason = f"a weight or the loss ({row['train/loss']:g}) was not finite in epoch {epoch}"
                 return Fitted(_detached(trained), "non_finite", reason, curve)
             if self.keep == "best" and row["val/accuracy"] > max((r["val/accuracy"] for r in curve[:-1]), default=-1.0):
                 best, best_epoch = _detached(trained), epoch
@@ -117,7 +117,7 @@ class AbstractGradient(AbstractSolver):
             scores_NK = problem.logits(trained, problem.prepare(x_rows))
             loss = F.cross_entropy(scores_NK, y_N[rows], label_smoothing=self.label_smoothing)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             rates.step()
             loss_sum += loss.detach().double() * len(batch)

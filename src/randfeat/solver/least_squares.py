@@ -19,8 +19,15 @@ class Solution(NamedTuple):
 class AbstractSystem(ABC):
     """Centred rows, ready to be solved for any penalty. All in float64; features come in as they are."""
 
-    mean_P: Tensor
-    mean_K: Tensor
+    @property
+    @abstractmethod
+    def mean_P(self) -> Tensor:
+        """Mean of each feature."""
+
+    @property
+    @abstractmethod
+    def mean_K(self) -> Tensor:
+        """Mean of each target."""
 
     @abstractmethod
     def beta(self, penalty: float) -> Tensor | None:
@@ -50,25 +57,24 @@ class Primal(AbstractSystem):
     def add(self, phi_NP: Tensor, y_NK: Tensor) -> None:
         """Take in a block of rows."""
         if self.n == 0:
-            (_, p), k, options = phi_NP.shape, y_NK.shape[1], {"dtype": torch.float64, "device": phi_NP.device}
+            zero = torch.zeros((), dtype=torch.float64, device=phi_NP.device)
             self._shift_P = phi_NP.mean(0)
-            self._gram_PP, self._cross_PK = torch.zeros(p, p, **options), torch.zeros(p, k, **options)
-            self._sum_P, self._sum_K = torch.zeros(p, **options), torch.zeros(k, **options)
+            self._gram_PP, self._cross_PK, self._sum_P, self._sum_K = zero, zero, zero, zero
         phi_NP = phi_NP - self._shift_P
         self.n += len(phi_NP)
-        self._gram_PP += phi_NP.T @ phi_NP
-        self._cross_PK += phi_NP.T @ y_NK.to(phi_NP.dtype)
-        self._sum_P += phi_NP.sum(0, dtype=torch.float64)
-        self._sum_K += y_NK.sum(0, dtype=torch.float64)
+        self._gram_PP = self._gram_PP + phi_NP.T @ phi_NP
+        self._cross_PK = self._cross_PK + phi_NP.T @ y_NK.to(phi_NP.dtype)
+        self._sum_P = self._sum_P + phi_NP.sum(0, dtype=torch.float64)
+        self._sum_K = self._sum_K + y_NK.sum(0, dtype=torch.float64)
 
     @property
-    def mean_P(self) -> Tensor:  # type: ignore[override]
-        """Mean of each feature."""
+    def mean_P(self) -> Tensor:
+        """See :class:`AbstractSystem`."""
         return self._shift_P + self._sum_P / self.n
 
     @property
-    def mean_K(self) -> Tensor:  # type: ignore[override]
-        """Mean of each target."""
+    def mean_K(self) -> Tensor:
+        """See :class:`AbstractSystem`."""
         return self._sum_K / self.n
 
     def beta(self, penalty: float) -> Tensor | None:
@@ -82,11 +88,21 @@ class Dual(AbstractSystem):
     """beta = phi' (phi phi' + penalty I)^-1 y, centred: the cheaper form where P > N. Keeps all rows: N P numbers."""
 
     def __init__(self, phi_NP: Tensor, y_NK: Tensor) -> None:
-        self.mean_P = phi_NP.mean(0, dtype=torch.float64)
-        self.mean_K = y_NK.mean(0, dtype=torch.float64)
-        self._phi_NP = phi_NP.double() - self.mean_P
-        self._y_NK = y_NK.double() - self.mean_K
+        self._mean_P = phi_NP.mean(0, dtype=torch.float64)
+        self._mean_K = y_NK.mean(0, dtype=torch.float64)
+        self._phi_NP = phi_NP.double() - self._mean_P
+        self._y_NK = y_NK.double() - self._mean_K
         self._gram_NN = self._phi_NP @ self._phi_NP.T
+
+    @property
+    def mean_P(self) -> Tensor:
+        """See :class:`AbstractSystem`."""
+        return self._mean_P
+
+    @property
+    def mean_K(self) -> Tensor:
+        """See :class:`AbstractSystem`."""
+        return self._mean_K
 
     def beta(self, penalty: float) -> Tensor | None:
         """See :meth:`AbstractSystem.beta`. Without a penalty there are many solutions, so there is none."""

@@ -62,7 +62,7 @@ class Block(AbstractSubset):
         """See :meth:`AbstractSubset.choose`."""
         groups = blocks(net)
         names = list(groups)
-        wanted = names[int(self.block) - 1] if self.block.isdigit() and 0 < int(self.block) <= len(names) else self.block
+        wanted = names[int(self.block) - 1] if self.block.isdecimal() and 0 < int(self.block) <= len(names) else self.block
         if wanted not in groups:
             raise ConfigError(
                 f"subset.block={self.block} is no block of this network.{did_you_mean(self.block, names)} "

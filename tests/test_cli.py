@@ -1,0 +1,129 @@
+"""The program as a user types it: what it prints, its exit codes, and the one line for every mistake."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ELM = ["conf=elm", "arch.width=30", "twin.epochs=2", "data.n_train=200"]
+
+
+def randfeat(*words, cwd, **env):
+    command = [sys.executable, "-m", "randfeat", *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env={**os.environ, "COLUMNS": "80", **env}, check=False
+    )
+
+
+def test_run_prints_the_twin_beside_the_run_and_leaves_records(tmp_path):
+    done = randfeat("run", *ELM, "--seeds", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "fully trained" in done.stdout
+    assert re.search(r"runs \(n\) +3 +3 +3", done.stdout)
+    assert max(map(len, done.stdout.splitlines())) <= 80 or "On record" in done.stdout
+    lines = [json.loads(line) for line in (tmp_path / "results/local/runs.jsonl").read_text().splitlines()]
+    assert [line["key"] == line["twin"] for line in lines] == [False, True] * 3
+    again = randfeat("run", *ELM, "--seeds", "3", "--json", cwd=tmp_path)
+    assert [json.loads(line) for line in again.stdout.splitlines()] == lines
+    assert len((tmp_path / "results/local/runs.jsonl").read_text().splitlines()) == 6
+    table = randfeat("table", "--format", "csv", cwd=tmp_path)
+    assert table.returncode == 0, table.stderr
+    scored = randfeat("run", "--from", lines[0]["key"][:8], cwd=tmp_path)
+    assert scored.stdout.count("(the same)") == 6, scored.stdout + scored.stderr
+    same = randfeat("diff", lines[0]["key"], lines[0]["key"], cwd=tmp_path)
+    assert "no differences" in same.stdout
+
+
+def test_curves_lie_beside_the_records_and_event_files_where_asked_for(tmp_path):
+    done = randfeat("run", *ELM, "subset=all", "solver=sgd", "solver.epochs=3", "--log", "tensorboard", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (curve,) = (tmp_path / "results/local/curves").glob("*.csv")
+    header, *rows = curve.read_text().splitlines()
+    assert {"epoch", "train/loss", "train/accuracy", "val/accuracy", "lr", "epoch_s"} <= set(header.split(","))
+    assert len(rows) == 3
+    assert list((tmp_path / "results/local/tensorboard").glob("*/events*"))
+
+
+MISTAKES = [
+    (["run", "arch.wdith=3"], "error: arch=vgg has no setting 'wdith'. Did you mean 'width'?"),
+    (
+        ["run", "conf=elm", "subset=middle"],
+        "error: subset=middle needs two blocks or more below the head, but there is: hidden1.",
+    ),
+    (["run", "--device", "cuda:99"], "error: --device cuda:99 is not there. Use --device cpu"),
+    (["run", "--log", "wandb"], "error: --log wandb is unknown. Use --log tensorboard."),
+    (["run", "--sedes", "3"], "error: No such option: --sedes"),
+    (["run", "--seeds", "0"], "error: Invalid value for '--seeds'"),
+    (["run", "--from", "abc"], "error: no "),
+    (["run", "data=npz", "data.path=none.npz"], "error: "),
+    (["run", "data=imagefolder", "data.path=nowhere"], "error: "),
+    (["run", "data=cifar10", "--data-dir", "empty"], "error: data=cifar10 "),
+    (["show", "arch=vgggg"], "error: arch=vgggg is unknown. Did you mean 'vgg'?"),
+    (["ls", "archs"], "error: there is no family 'archs'. Did you mean 'arch'?"),
+    (["table"], "error: no results in results/local."),
+    (["diff", "a", "b"], "error: "),
+    (["runn"], "error: No such command 'runn'"),
+    (["run", "conf=elm", "--results", "file"], "error: "),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), MISTAKES)
+def test_a_mistake_gets_one_clear_line_and_exit_code_2(words, message, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = randfeat(*words, cwd=tmp_path, HTTPS_PROXY="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith(message), done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stdout == ""
+
+
+def test_ctrl_c_keeps_finished_runs_and_exits_with_130(tmp_path):
+    words = ["run", "conf=vgg_random", "arch.width=16", "twin.epochs=500", "data.resize=32"]
+    command = [sys.executable, "-m", "randfeat", *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        record = tmp_path / "results/local/runs.jsonl"
+        for _ in range(600):
+            if record.exists() and record.read_text().endswith("\n"):
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "error: interrupted; runs that were finished are on record.\n"
+    assert len(record.read_text().splitlines()) == 1
+
+
+def test_show_marks_what_trains_and_what_differs(tmp_path):
+    done = randfeat("show", "conf=wrn_fraction", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "depth=10 *" in done.stdout
+    assert re.search(r"total +│? *│? +77,562", done.stdout.replace("┃", " ")) or "77,562" in done.stdout
+    assert "8,147" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_ls_lists_every_part_in_one_line(tmp_path):
+    done = randfeat("ls", "subset", cwd=tmp_path)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "all", "block", "first", "fraction", "last", "middle", "none", "norm",
+    ]  # fmt: skip
+    assert "[built in]" in randfeat("ls", "data", cwd=tmp_path).stdout.splitlines()[3]
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_the_commands_of_the_pages_run(page, tmp_path):
+    for line in (ROOT / page).read_text().splitlines():
+        if line.startswith("$ randfeat "):
+            words = shlex.split(line.removeprefix("$ randfeat "), comments=True)
+            done = randfeat(*words, cwd=tmp_path)
+            assert done.returncode == 0, f"{line}: {done.stderr}"
