@@ -83,7 +83,8 @@ ERRORS = [
     (["precision=float23"], "precision must be one of float32, float64, mixed, got 'float23'. Did you mean 'float32'?"),
     (
         ["subset=middle"],
-        "solver=ridge fits the last layer only, but subset=middle trains 'block3_1.conv.weight'. Use subset=last, or solver=sgd.",
+        "solver=ridge fits the last layer only, but subset=middle trains 'block3_1.conv.weight'. "
+        "Use subset=last, or solver=sgd.",
     ),
     (["data.val_share=0"], "solver=ridge chooses on validation rows, but data.val_share=0 keeps none."),
     (["twin=ridge"], "twin=ridge cannot train a whole network. Use twin=sgd or twin=adam."),

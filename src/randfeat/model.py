@@ -46,6 +46,7 @@ class Model:
         }
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
+        self._names_below, self._names_above = _names(self._below), _names(self._above)
         self.score_mode()
 
     def _moves(self, norm: str, statistics: str) -> bool:
@@ -67,17 +68,16 @@ class Model:
     def prefix(self, x: Tensor) -> Tensor:
         """Rows of the data -> what the first unit that trains sees. No gradient, nothing random, every row by itself."""
         with torch.no_grad():
-            return self._call(self._below, self.weights.frozen, self.scale(x).to(self.dtype))
+            return self._call(self._below, self._names_below, self.weights.frozen, self.scale(x).to(self.dtype))
 
     def suffix(self, trained: Weights, z: Tensor) -> Tensor:
         """What the first unit that trains sees -> class scores (N, K), differentiable in ``trained``."""
-        return self._call(self._above, self.weights.merge(trained), z)
+        return self._call(self._above, self._names_above, self.weights.merge(trained), z)
 
-    def _call(self, net: nn.Module, weights: Weights, x: Tensor) -> Tensor:
-        units = {name for name, _ in net.named_children()}
-        own = {name: tensor for name, tensor in {**weights, **self.buffers}.items() if unit_of(name) in units}
+    def _call(self, net: nn.Module, names: list[str], weights: Weights, x: Tensor) -> Tensor:
+        tensors = {name: weights[name] if name in weights else self.buffers[name] for name in names}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-            y: Tensor = functional_call(net, own, (x,))
+            y: Tensor = functional_call(net, tensors, (x,))
         return y.to(self.dtype)
 
     @torch.no_grad()
@@ -119,3 +119,7 @@ def _buffers(net: Network, device: torch.device, dtype: torch.dtype) -> Weights:
         else:
             fresh[name] = buffer.to(device, floating)
     return fresh
+
+
+def _names(net: nn.Module) -> list[str]:
+    return [name for name, _ in (*net.named_parameters(), *net.named_buffers())]

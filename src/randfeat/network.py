@@ -77,6 +77,7 @@ class Role(Enum):
     BIAS = "bias"  # one number added per output
     GAIN = "gain"  # one factor per channel: a norm layer's weight, or a layer scale
     SHIFT = "shift"  # a norm layer's bias
+    TOKEN = "token"  # numbers beside the data that have no rows: a class token, a table of positions
 
 
 def roles(net: nn.Module) -> dict[str, Role]:
@@ -95,4 +96,7 @@ def _role(module: nn.Module, tensor: nn.Parameter) -> Role:
         return Role.GAIN if tensor is module.weight else Role.SHIFT
     if tensor.ndim == 1:
         return Role.BIAS
-    return Role.GAIN if tensor.numel() == tensor.shape[0] else Role.WEIGHT
+    if tensor.numel() == tensor.shape[0]:
+        return Role.GAIN
+    layer = isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
+    return Role.TOKEN if tensor.shape[0] == 1 and not layer else Role.WEIGHT

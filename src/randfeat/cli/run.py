@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from randfeat.cli.options import RESULTS, DataDir, Device, Results, Words, device_of
 from randfeat.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+    from randfeat.record import Record
+    from randfeat.run import Run
+    from randfeat.store import Store
 
 
 def run(
@@ -50,34 +58,32 @@ def run(
     wanted = [each for spec in specs for each in ((spec, spec.twin) if twin else (spec,))]
     with Reporter(Console(stderr=True), quiet=quiet or json, verbose=verbose) as reporter:
 
-        def finished(run):  # type: ignore[no-untyped-def]
-            write_events(run)
+        def finished(run: Run) -> None:
+            write_events(run.record, run.curve)
             reporter.finished(run)
 
         records = run_missing(wanted, store, where, folder, force=force, started=reporter.started, finished=finished)
-    mine = [records[spec.key] for spec in specs]
     if json:
         for key in dict.fromkeys(spec.key for spec in wanted):
-            print(records[key].to_line().rstrip("\n"))
-        return
-    _print_table(mine, [records.get(spec.twin.key) for spec in specs], store, quiet)
+            print(records[key].to_line().rstrip())
+    else:
+        _print_table([records[spec.key] for spec in specs], [records.get(spec.twin.key) for spec in specs])
+        if not quiet:
+            print(f"On record in {store.runs}: {' '.join(spec.key for spec in specs)}")
 
 
-def _print_table(mine, twins, store, quiet) -> None:  # type: ignore[no-untyped-def]
+def _print_table(runs: list[Record], twins: list[Record | None]) -> None:
     from rich.console import Console
 
     from randfeat.report.comparison import comparison, left_out
     from randfeat.report.render import show
 
-    show(comparison(mine, twins), Console())
-    if missing := left_out([*mine, *(twin for twin in twins if twin is not None)]):
-        print(missing)
-    if not quiet:
-        keys = ", ".join(record.key for record in mine)
-        print(f"On record in {store.runs()}: {keys}" if callable(store.runs) else f"On record in {store.runs}: {keys}")
+    show(comparison(runs, twins), Console())
+    if failed := left_out([*runs, *(twin for twin in twins if twin is not None)]):
+        print(failed)
 
 
-def _score_again(store, key, device, folder) -> None:  # type: ignore[no-untyped-def]
+def _score_again(store: Store, key: str, device: torch.device, folder: Path) -> None:
     from randfeat.run import score_again
     from randfeat.spec import RunSpec
 

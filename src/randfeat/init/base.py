@@ -53,6 +53,6 @@ def draw(law: AbstractInit, net: nn.Module, seed: int) -> Weights:
 
 
 def _tensor(law: AbstractInit, name: str, like: Tensor, role: Role, seed: int) -> Tensor:
-    if role is Role.WEIGHT:
+    if role in (Role.WEIGHT, Role.TOKEN):
         return torch.from_numpy(law.weight(tuple(like.shape), stream(seed, "weights", name)).astype(np.float32))
     return torch.full(like.shape, 1.0 if role is Role.GAIN else 0.0)

@@ -58,10 +58,11 @@ def _ok(record: Record | None) -> Record | None:
 
 
 def _metrics(pairs: Pairs) -> list[str]:
-    """Every metric on record: test before validation before training, in alphabetical order."""
+    """The scores on record: test before validation before training, in alphabetical order. Choices are no scores."""
     names = {name for pair in pairs for record in pair if record for name in record.metrics}
     splits = {split: place for place, split in enumerate(_SPLITS)}
-    return sorted(names, key=lambda name: (splits.get(name.partition("/")[0], len(splits)), name))
+    scores = [name for name in names if name.partition("/")[0] in splits]
+    return sorted(scores, key=lambda name: (splits[name.partition("/")[0]], name))
 
 
 def _values(pairs: Pairs, get: Callable[[Record], float]) -> tuple[list[float], list[float]]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from randfeat.errors import ConfigError
+from randfeat.record import Record
 from randfeat.store import Store
 
-if TYPE_CHECKING:
-    from randfeat.run import Run
+Write = Callable[[Record, list[dict[str, float]]], None]
 
 
-def event_writer(log: str | None, store: Store) -> Callable[[Run], None]:
-    """What writes a finished run's curve and metrics to ``tensorboard/<key>/``; nothing where no log is asked for."""
+def event_writer(log: str | None, store: Store) -> Write:
+    """What writes a run's curve and metrics to ``tensorboard/<key>/``; nothing where no log is asked for."""
     if log is None:
-        return lambda run: None
+        return lambda record, curve: None
     if log != "tensorboard":
         raise ConfigError(f"--log {log} is unknown. Use --log tensorboard.")
     try:
@@ -25,12 +24,12 @@ def event_writer(log: str | None, store: Store) -> Callable[[Run], None]:
             "--log tensorboard needs TensorBoard. Install it with: pip install 'randfeat[tensorboard]'."
         ) from None
 
-    def write(run: Run) -> None:
-        with SummaryWriter(str(store.tensorboard(run.record.key))) as writer:
-            for row in run.curve:
+    def write(record: Record, curve: list[dict[str, float]]) -> None:
+        with SummaryWriter(str(store.tensorboard(record.key))) as writer:
+            for row in curve:
                 for name, value in row.items():
                     writer.add_scalar(f"curve/{name}", value, int(row["epoch"]))
-            for name, value in run.record.metrics.items():
-                writer.add_scalar(f"final/{name}", value, len(run.curve))
+            for name, value in record.metrics.items():
+                writer.add_scalar(f"final/{name}", value, len(curve))
 
     return write

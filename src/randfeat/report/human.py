@@ -36,10 +36,8 @@ def header(name: str, with_interval: bool = False) -> str:
     if is_setting(name):
         return name
     which, measure, among = _parsed(name)
-    if "/" in measure:
-        words = [which or measure.replace("/", " "), unit(measure)]
-    else:
-        words = [which, _HEADERS.get(measure, measure)]
+    score = [which or measure.replace("/", " "), unit(measure)]
+    words = score if "/" in measure else [which, _HEADERS.get(measure, measure)]
     return " ".join(filter(None, [*words, among, "± 95 %" if with_interval else ""]))
 
 

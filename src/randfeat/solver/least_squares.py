@@ -34,9 +34,9 @@ class AbstractSystem(ABC):
         """The coefficients (P, K), or None where the penalised system has no unique solution."""
 
     @property
+    @abstractmethod
     def is_finite(self) -> bool:
-        """Whether every feature was finite."""
-        return bool(self.mean_P.isfinite().all())
+        """Whether every feature, and every product of two, was finite."""
 
     def solve(self, penalty: float) -> Solution | None:
         """The minimiser of ``sum((phi @ beta + b - y)**2) + penalty * sum(beta**2)``, or None."""
@@ -77,6 +77,11 @@ class Primal(AbstractSystem):
         """See :class:`AbstractSystem`."""
         return self._sum_K / self.n
 
+    @property
+    def is_finite(self) -> bool:
+        """See :class:`AbstractSystem`."""
+        return bool(self._gram_PP.isfinite().all())
+
     def beta(self, penalty: float) -> Tensor | None:
         """See :meth:`AbstractSystem.beta`."""
         centred_PP = self._gram_PP - torch.outer(self._sum_P, self._sum_P) / self.n
@@ -103,6 +108,11 @@ class Dual(AbstractSystem):
     def mean_K(self) -> Tensor:
         """See :class:`AbstractSystem`."""
         return self._mean_K
+
+    @property
+    def is_finite(self) -> bool:
+        """See :class:`AbstractSystem`."""
+        return bool(self._gram_NN.isfinite().all())
 
     def beta(self, penalty: float) -> Tensor | None:
         """See :meth:`AbstractSystem.beta`. Without a penalty there are many solutions, so there is none."""

@@ -48,12 +48,12 @@ class Fraction(AbstractSubset):
         shapes = {name: tensor.shape for name, tensor in net.named_parameters()}
         chosen: dict[str, Choice] = {}
         for name, role in roles(net).items():
-            layer, _, kind = name.rpartition(".")
-            if role is Role.WEIGHT and unit_of(name) != HEAD:
-                rows = self._rows(name, shapes[name][0], seed)
-                chosen |= {name: rows} | ({f"{layer}.bias": rows} if kind == "weight" and f"{layer}.bias" in shapes else {})
-            elif unit_of(name) == HEAD or name.startswith(in_norm):
+            if unit_of(name) == HEAD or name.startswith(in_norm):
                 chosen[name] = True
+            elif role is Role.WEIGHT:
+                rows = self._rows(name, shapes[name][0], seed)
+                bias = name.removesuffix("weight") + "bias"  # linear.bias, in_proj_bias
+                chosen |= {name: rows, bias: rows} if bias in shapes else {name: rows}
         return chosen
 
     def _rows(self, name: str, n: int, seed: int) -> Choice:
