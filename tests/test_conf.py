@@ -50,7 +50,7 @@ def test_a_part_that_is_picked_starts_from_its_own_defaults():
 
 
 def test_the_same_part_named_again_keeps_the_recipe_s_settings():
-    assert RunSpec.from_mapping(compose(["conf=vgg_random", "arch=vgg"])).arch.width == 16
+    assert RunSpec.from_mapping(compose(["conf=bn_only", "arch=resnet"])).arch.depth == 14
 
 
 def test_the_twin_s_solver_is_the_recipe_s_or_the_words():

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from randfeat.typing import Task
 
@@ -39,12 +40,19 @@ def chain(units: Mapping[str, nn.Module], task: Task) -> Network:
     The units must already lie on the meta device, and the last one must give a matrix, one row of P features each.
     """
     with torch.device("meta"):
-        features = nn.Sequential(*units.values()).eval()(torch.empty(2, *task.shape))
+        features = outline(nn.Sequential(*units.values()), torch.empty(2, *task.shape))
         head = nn.Linear(features.shape[1], task.n_classes)
     net = Network()
     for name, unit in {**units, HEAD: head}.items():
         net.add_module(name, unit)
     return net
+
+
+def outline(module: nn.Module, x: Tensor) -> Tensor:
+    """What a module on the meta device gives for ``x`` there: a shape, no numbers. Its constant buffers may be real."""
+    buffers = {name: buffer.to("meta") for name, buffer in module.named_buffers()}
+    y: Tensor = functional_call(module.eval(), buffers, (x,))
+    return y
 
 
 def blocks(net: Network) -> dict[str, list[str]]:

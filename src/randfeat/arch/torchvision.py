@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,9 +11,9 @@ from torch import Tensor, fx, nn
 
 from randfeat.arch.base import AbstractArch
 from randfeat.errors import ConfigError, did_you_mean
-from randfeat.network import HEAD, NORMS, Network
+from randfeat.network import HEAD, NORMS, Network, norm_layers, outline
 from randfeat.registry import register
-from randfeat.typing import Task
+from randfeat.typing import Task, Weights
 
 
 @register("arch", "torchvision")
@@ -39,7 +40,7 @@ class Torchvision(AbstractArch):
             net.add_module(name, unit)
         try:
             with torch.device("meta"):
-                net.eval()(torch.empty(2, *task.shape))
+                outline(net, torch.empty(2, *task.shape))
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
                 f"arch.name={self.name} does not take images of {height}x{width}: {str(error).splitlines()[0]} "
@@ -66,12 +67,30 @@ def _model(name: str, n_classes: int) -> nn.Module:
             "Try resnet18, vgg11_bn, densenet121 or vit_b_16."
         )
     without_aux = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    build: Callable[..., nn.Module] = models.get_model
+    build: Callable[..., nn.Module] = functools.partial(
+        models.get_model, name, weights=None, num_classes=n_classes, **without_aux
+    )
     try:
         with torch.device("meta"):
-            return build(name, weights=None, num_classes=n_classes, **without_aux)
+            model = build()
+        if not _constants(model):
+            return model
     except NotImplementedError:  # some models compute with their first weights while they are built
-        return build(name, weights=None, num_classes=n_classes, **without_aux).to("meta")
+        pass
+    with torch.random.fork_rng(devices=[]):
+        model = build()
+    constants = _constants(model)
+    model.to("meta")
+    for path, buffer in constants.items():
+        module, _, leaf = path.rpartition(".")
+        setattr(model.get_submodule(module), leaf, buffer)
+    return model
+
+
+def _constants(model: nn.Module) -> Weights:
+    """The buffers that are no statistics of a norm layer, such as the table of relative positions of a Swin transformer."""
+    norms = norm_layers(model)
+    return {path: buffer for path, buffer in model.named_buffers() if path.rpartition(".")[0] not in norms}
 
 
 def _cut(name: str, model: nn.Module) -> dict[str, nn.Module]:
@@ -124,11 +143,14 @@ def _units(model: nn.Module, nodes: list[fx.Node], names: list[str]) -> dict[str
 
 
 def _name(model: nn.Module, path: str) -> str:
-    """``layer1_0`` for what lies inside ``layer1.0``: two levels where the first is a plain chain, else one."""
-    if not hasattr(model, path.partition(".")[0]):
-        return "stem"  # arithmetic in the model's own forward, before its first layer
+    """``layer1_0`` for what lies inside ``layer1.0``: down to the first plain chain's members, else the first level."""
     parts = path.split(".")
-    return "_".join(parts[:2]) if isinstance(getattr(model, parts[0]), nn.Sequential) else parts[0]
+    if not hasattr(model, parts[0]):
+        return "stem"  # arithmetic in the model's own forward, before its first layer
+    for depth in range(1, len(parts)):
+        if isinstance(model.get_submodule(".".join(parts[:depth])), nn.Sequential):
+            return "_".join(parts[: depth + 1])
+    return parts[0]
 
 
 def _has_weights(model: nn.Module, node: fx.Node) -> bool:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from randfeat.arch.base import ACTIVATIONS, AbstractArch
-from randfeat.network import Network, chain
+from randfeat.network import Network, chain, outline
 from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.typing import Task
@@ -51,7 +51,7 @@ class Vgg(AbstractArch):
                 side = max(side // 2, 1)
             units["flatten"] = nn.Flatten()
             if self.hidden:
-                n_flat = nn.Sequential(*units.values()).eval()(torch.empty(2, *task.shape)).shape[1]
+                n_flat = outline(nn.Sequential(*units.values()), torch.empty(2, *task.shape)).shape[1]
                 units["fc1"] = self._fully_connected(n_flat)
                 units["fc2"] = self._fully_connected(self.hidden)
         return chain(units, task)

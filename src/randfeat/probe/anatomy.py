@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from randfeat.network import Network, unit_of
+from randfeat.network import Network, outline, unit_of
 from randfeat.split import Selection, n_trained
 from randfeat.typing import Task
 
@@ -39,10 +39,9 @@ def anatomy(net: Network, task: Task, selection: Selection) -> list[Unit]:
     trained = n_trained(selection, shapes)
     x = torch.empty(1, *task.shape, device="meta")
     units: list[Unit] = []
-    net.eval()
     for name, module in net.named_children():
         with FlopCounterMode(display=False) as counter:
-            x = module(x)
+            x = outline(module, x)
         own = [tensor for tensor in shapes if unit_of(tensor) == name]
         params = sum(shapes[tensor].numel() for tensor in own)
         mib = 4 * (params + x.numel()) / 2**20

@@ -16,7 +16,7 @@ from randfeat.report.tables import kept
 Pairs = list[tuple[Record | None, Record | None]]
 Line = tuple[str, str, str, str]
 
-_SPLITS = ("test", "val", "train")
+_ACCURACIES = ("test/accuracy", "val/accuracy", "train/accuracy")
 _COSTS = ("fit_s", "total_s", "peak_mib")
 
 
@@ -34,7 +34,7 @@ def comparison(records: Sequence[Record], twins: Sequence[Record | None]) -> pd.
     pairs = [(_ok(run), _ok(twin)) for run, twin in zip(records, records if alone else twins, strict=True)]
     lines = [
         _counts(pairs),
-        *(_scores(name, pairs) for name in _metrics(pairs)),
+        *(_scores(name, pairs) for name in _accuracies(pairs)),
         *([] if alone else [_kept(pairs)]),
         ("trained parameters", _trained(run for run, _ in pairs), _trained(twin for _, twin in pairs), ""),
         *(_costs(name, pairs) for name in _COSTS),
@@ -57,12 +57,9 @@ def _ok(record: Record | None) -> Record | None:
     return record if record is not None and record.status is Status.OK else None
 
 
-def _metrics(pairs: Pairs) -> list[str]:
-    """The scores on record: test before validation before training, in alphabetical order. Choices are no scores."""
-    names = {name for pair in pairs for record in pair if record for name in record.metrics}
-    splits = {split: place for place, split in enumerate(_SPLITS)}
-    scores = [name for name in names if name.partition("/")[0] in splits]
-    return sorted(scores, key=lambda name: (splits[name.partition("/")[0]], name))
+def _accuracies(pairs: Pairs) -> list[str]:
+    """The accuracies on record, the test rows' first. Losses stay in the record: those of two solvers do not compare."""
+    return [name for name in _ACCURACIES if any(name in record.metrics for pair in pairs for record in pair if record)]
 
 
 def _values(pairs: Pairs, get: Callable[[Record], float]) -> tuple[list[float], list[float]]:
