@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,8 +123,20 @@ def test_ls_lists_every_part_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
 def test_the_commands_of_the_pages_run(page, tmp_path):
+    shutil.copytree(ROOT / "results/recipes", tmp_path / "results/recipes")
     for line in (ROOT / page).read_text().splitlines():
         if line.startswith("$ randfeat "):
             words = shlex.split(line.removeprefix("$ randfeat "), comments=True)
             done = randfeat(*words, cwd=tmp_path)
             assert done.returncode == 0, f"{line}: {done.stderr}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "results/recipes/README.md"])
+def test_the_tables_of_the_pages_are_what_the_committed_records_say(page):
+    words = ["--results", "results/recipes", "--rows", "arch,subset", "--where", "subset!=all"]
+    done = randfeat("table", *words, cwd=ROOT)
+    assert trimmed(done.stdout) in trimmed((ROOT / page).read_text())
+
+
+def trimmed(text):
+    return "\n".join(line.rstrip() for line in text.splitlines())

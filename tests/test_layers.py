@@ -9,7 +9,8 @@ SRC = Path(__file__).parents[1] / "src" / "randfeat"
 FAMILIES = {"data", "arch", "init", "subset", "solver", "probe"}
 LAYER = {
     **dict.fromkeys(
-        ["errors", "typing", "seeds", "part", "registry", "metrics", "network", "split", "model", "places", "cost"], 0
+        ["errors", "typing", "seeds", "part", "registry", "metrics", "network", "split", "model", "places", "cost", "machine"],
+        0,
     ),
     **dict.fromkeys([*FAMILIES, "config"], 1),
     **dict.fromkeys(["spec", "record"], 2),

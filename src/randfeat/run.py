@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from torch import Tensor
 from randfeat.cost import Meter
 from randfeat.data import Dataset
 from randfeat.init import draw
+from randfeat.machine import environment
 from randfeat.metrics import accuracy, cross_entropy
 from randfeat.model import Model
 from randfeat.record import Record, Status
@@ -141,7 +141,6 @@ def new_record(
     spec: RunSpec, device: torch.device, fitted: Fitted, metrics: dict[str, float], cost: dict[str, float]
 ) -> Record:
     """The line that a run leaves."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return Record(
         key=spec.key,
         twin=spec.twin.key,
@@ -150,13 +149,7 @@ def new_record(
         spec=spec.to_mapping(),
         metrics=metrics,
         cost=cost,
-        environment={
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "device": device.type,
-            "hardware": name,
-            "threads": torch.get_num_threads(),
-        },
+        environment=environment(device),
         version=version("randfeat"),
         written=datetime.now(UTC).isoformat(timespec="microseconds"),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from typing import Annotated
 
 import typer
@@ -30,4 +33,12 @@ def ls(
             print(f"{shelf}:")
         for name, description in found.items():
             where = f" [{whereabouts(name, folder)}]" if shelf == "data" else ""
-            print(f"{'' if family else '  '}{name:{wide}}  {description}{where}")
+            label = f"{'' if family else '  '}{name:{wide}}  "
+            print(_folded(label, f"{description}{where}"))
+
+
+def _folded(label: str, words: str) -> str:
+    """One line; on a terminal folded to its width, under the description's first word."""
+    if not sys.stdout.isatty():
+        return label + words
+    return textwrap.fill(words, shutil.get_terminal_size().columns, initial_indent=label, subsequent_indent=" " * len(label))
