@@ -237,6 +237,13 @@ def test_the_newest_record_of_a_key_counts_whatever_its_place(store: Store) -> N
     assert store.records() == [newest]
 
 
+def test_a_finished_record_counts_before_a_later_one_that_ran_out_of_memory(store: Store) -> None:
+    done = a_record(written="2025-01-01T12:00:00+00:00")
+    store.append(done)
+    store.append(a_record(status=Status.OUT_OF_MEMORY, metrics={}, written="2025-01-02T12:00:00+00:00"))
+    assert store.records() == [done]
+
+
 def test_of_two_records_of_one_moment_the_later_line_counts(store: Store) -> None:
     for accuracy in (0.1, 0.2):
         store.append(a_record(accuracy=accuracy))

@@ -16,6 +16,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ class Store:
             raise ResultsError(f"{self.runs} cannot be written: {_why(error)}. {_keep_elsewhere(record.key, line)}") from error
 
     def records(self) -> list[Record]:
-        """Every run once, over all ``runs*.jsonl``; of several records with one key the newest counts.
+        """Every run once, over all ``runs*.jsonl``; of several records with one key the newest finished one counts.
 
         Torn lines and lines that are no records are left out and named in ``problems``.
 
@@ -160,7 +161,9 @@ class Store:
 
 
 def read_records(files: Iterable[Path]) -> tuple[list[Record], list[str]]:
-    """The union of the records in ``files``, the newest of each key, and a sentence for every line left out.
+    """The union of the records in ``files``, one for each key, and a sentence for every line left out.
+
+    Of several records with one key a finished one counts before one to be tried again, then the newest.
 
     Raises:
         NewerFormatError: a later randfeat wrote a line.
@@ -176,9 +179,14 @@ def read_records(files: Iterable[Path]) -> tuple[list[Record], list[str]]:
         except ResultsError as error:
             problems.append(f"{error} and was left out")
             continue
-        if record.key not in newest or record.moment >= newest[record.key].moment:
+        if record.key not in newest or _rank(record) >= _rank(newest[record.key]):
             newest[record.key] = record
     return list(newest.values()), problems
+
+
+def _rank(record: Record) -> tuple[bool, datetime]:
+    """The higher counts: what is finished before what is to be tried again, then the later one."""
+    return record.finished, record.moment
 
 
 def _lines(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
