@@ -7,7 +7,8 @@ Every architecture has this form; branches live inside a unit. From it follow, f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 
 import torch
@@ -88,15 +89,35 @@ class Role(Enum):
     TOKEN = "token"  # numbers beside the data that have no rows: a class token, a table of positions
 
 
+@dataclass(frozen=True)
+class Slot:
+    """A parameter of a network, before it has numbers.
+
+    Attributes:
+        name: its path in the network, ``block1_1.conv.weight``.
+        shape: of the tensor.
+        role: what it does in its layer.
+        layer: the layer that it belongs to.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    role: Role
+    layer: nn.Module
+
+
+def slots(net: nn.Module) -> list[Slot]:
+    """Every parameter of the network, in its order."""
+    return [
+        Slot(f"{prefix}.{name}" if prefix else name, tuple(tensor.shape), _role(module, tensor), module)
+        for prefix, module in net.named_modules()
+        for name, tensor in module.named_parameters(recurse=False)
+    ]
+
+
 def roles(net: nn.Module) -> dict[str, Role]:
     """Tensor name -> role, for every parameter of the network in its order."""
-    return {name: _role(module, tensor) for name, module, tensor in _owned_parameters(net)}
-
-
-def _owned_parameters(net: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Parameter]]:
-    for prefix, module in net.named_modules():
-        for name, tensor in module.named_parameters(recurse=False):
-            yield f"{prefix}.{name}" if prefix else name, module, tensor
+    return {slot.name: slot.role for slot in slots(net)}
 
 
 def _role(module: nn.Module, tensor: nn.Parameter) -> Role:

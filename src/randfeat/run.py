@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from randfeat.cost import Meter
 from randfeat.data import Dataset
-from randfeat.init import draw
+from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
 from randfeat.metrics import accuracy, cross_entropy
 from randfeat.model import Model
@@ -38,7 +38,13 @@ class Run:
     tensors: dict[str, np.ndarray]
 
 
-def run_one(spec: RunSpec, device: torch.device, folder: Path, watch: Watch = lambda step: None) -> Run:
+Recall = Callable[[str], Weights]
+"""Key of a run on record -> every tensor of its network as that run left it."""
+
+
+def run_one(
+    spec: RunSpec, device: torch.device, folder: Path, watch: Watch = lambda step: None, recall: Recall = NOTHING.recall
+) -> Run:
     """Fit what the spec's subset trains, and score it.
 
     Args:
@@ -46,13 +52,14 @@ def run_one(spec: RunSpec, device: torch.device, folder: Path, watch: Watch = la
         device: where to; it does not change the weights that are drawn.
         folder: where the data sets lie.
         watch: is told about progress.
+        recall: gives the weights of runs on record, to laws that start from one.
 
     Raises:
         DataError: the data set is missing or malformed.
     """
     meter = Meter(device)
     data = spec.data.load(spec.seeds.data, folder, device)
-    model = build(spec, data, device)
+    model = build(spec, data, device, sources(data, folder, recall))
     model.record_statistics(model.weights.trained, data.train.x, list(model.recorders))
     start = meter.seconds
     fitted = spec.solver.fit(problem(spec, model, data, watch))
@@ -66,11 +73,20 @@ def run_one(spec: RunSpec, device: torch.device, folder: Path, watch: Watch = la
     return Run(record, fitted.curve, _arrays(fitted.trained | _statistics(model)))
 
 
-def build(spec: RunSpec, data: Dataset, device: torch.device) -> Model:
+def sources(data: Dataset, folder: Path, recall: Recall) -> Sources:
+    """What laws may look at: the training rows as the network sees them, runs on record, the data folder."""
+
+    def rows(n: int) -> Examples:
+        return Examples(data.scale(data.train.x[:n]).float().cpu(), data.train.y_N[:n].cpu())
+
+    return Sources(rows, recall, folder)
+
+
+def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources = NOTHING) -> Model:
     """The network with its weights drawn and split, before anything is fitted."""
     net = spec.arch.build(data.task)
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
-    weights = {name: tensor.to(device, dtype) for name, tensor in draw(spec.init, net, spec.seeds.weights).items()}
+    weights = {name: tensor.to(device, dtype) for name, tensor in draw(spec.init, net, spec.seeds.weights, sources).items()}
     selection = spec.subset.select(net, spec.seeds.subset)
     sides = split(weights, selection, frozen_rows=spec.subset.frozen_rows)
     return Model(net, sides, spec.subset.statistics, data.scale, spec.precision)
@@ -95,6 +111,7 @@ def problem(spec: RunSpec, model: Model, data: Dataset, watch: Watch) -> Problem
         score_mode=model.score_mode,
         order=stream(spec.seeds.order, "order"),
         watch=watch,
+        begins=spec.subset.begins(model.net, spec.seeds.subset),
     )
 
 
@@ -119,14 +136,29 @@ def score(model: Model, trained: Weights, data: Dataset) -> dict[str, float]:
     return metrics
 
 
-def score_again(spec: RunSpec, tensors: Mapping[str, np.ndarray], device: torch.device, folder: Path) -> dict[str, float]:
+def score_again(
+    spec: RunSpec, tensors: Mapping[str, np.ndarray], device: torch.device, folder: Path, recall: Recall = NOTHING.recall
+) -> dict[str, float]:
     """The metrics of a run from its seed and its saved tensors, without fitting."""
+    data, model, saved = _restored(spec, tensors, device, folder, recall)
+    return score(model, {name: saved[name] for name in model.weights.trained}, data)
+
+
+def weights_left(spec: RunSpec, tensors: Mapping[str, np.ndarray], folder: Path, recall: Recall) -> Weights:
+    """Every tensor of the network as a run left it, from its seed and its saved tensors; on the CPU."""
+    _, model, saved = _restored(spec, tensors, torch.device("cpu"), folder, recall)
+    return model.weights.merge({name: saved[name] for name in model.weights.trained})
+
+
+def _restored(
+    spec: RunSpec, tensors: Mapping[str, np.ndarray], device: torch.device, folder: Path, recall: Recall
+) -> tuple[Dataset, Model, Weights]:
     data = spec.data.load(spec.seeds.data, folder, device)
-    model = build(spec, data, device)
+    model = build(spec, data, device, sources(data, folder, recall))
     saved = {name: torch.from_numpy(array).to(device) for name, array in tensors.items()}
     for name in model.buffers.keys() & saved.keys():
         model.buffers[name] = saved[name]
-    return score(model, {name: saved[name] for name in model.weights.trained}, data)
+    return data, model, saved
 
 
 def parameters(spec: RunSpec) -> dict[str, float]:

@@ -69,6 +69,7 @@ class RunSpec:
                 f"{self.solver.title()} chooses on validation rows, but data.val_share=0 keeps none. "
                 "Use data.val_share=0.1, or give one solver.penalty, or solver.keep=last."
             )
+        self.init.check(self.network())
         self.solver.check(self.subset.select(self.network(), self.seeds.subset), self.subset.part)
 
     def network(self) -> Network:

@@ -1,4 +1,4 @@
-"""Every tensor, or some rows of it, on exactly one side: trained or frozen.
+"""Every tensor, or some rows or entries of it, on exactly one side: trained or frozen.
 
 A trained row is a parameter of its own, so no optimizer, weight decay or momentum ever sees a frozen one.
 """
@@ -7,17 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from randfeat.typing import Weights
 
-Choice = bool | Tensor
-"""Of one tensor: True, all of it trains; False, nothing does; whole numbers, the rows (first axis) that train."""
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """Some entries of a tensor, by their places in it once it is flattened."""
+
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+Choice = bool | Tensor | Entries
+"""Of one tensor: True, all of it trains; False, nothing does; whole numbers, the rows (first axis); or single entries."""
 
 Selection = Mapping[str, Choice]
 """A choice for every tensor of the network."""
+
+
+class Place(NamedTuple):
+    """How a tensor trained in part is put together again: the order of its pieces in [trained; frozen], and its shape."""
+
+    order: Tensor
+    shape: torch.Size
 
 
 @dataclass(frozen=True)
@@ -25,21 +44,21 @@ class Split:
     """The two sides of a network's weights. :meth:`merge` undoes :func:`split`.
 
     Attributes:
-        trained: whole tensors, and the trained rows of the tensors in ``places``.
-        frozen: whole tensors, and the remaining rows of the tensors in ``places``.
-        places: for a tensor trained in part, where each of its rows lies in [trained rows; frozen rows].
+        trained: whole tensors, and the trained rows (or entries, as a vector) of the tensors in ``places``.
+        frozen: whole tensors, and the remaining rows or entries of the tensors in ``places``.
+        places: for each tensor trained in part, how to put it together.
     """
 
     trained: Weights
     frozen: Weights
-    places: Weights
+    places: Mapping[str, Place]
 
     def merge(self, trained: Weights | None = None) -> Weights:
         """All tensors whole again, with ``trained`` (default: as drawn) on the trained side; differentiable in it."""
         trained = self.trained if trained is None else trained
         weights = {**self.frozen, **trained}
         for name, place in self.places.items():
-            weights[name] = torch.cat([trained[name], self.frozen[name]]).index_select(0, place)
+            weights[name] = torch.cat([trained[name], self.frozen[name]]).index_select(0, place.order).view(place.shape)
         return weights
 
 
@@ -49,23 +68,24 @@ def split(weights: Weights, selection: Selection, *, frozen_rows: str = "random"
     Args:
         weights: every tensor as drawn.
         selection: a choice for each of them.
-        frozen_rows: ``random`` keeps the frozen rows of a partly trained tensor as drawn; ``zero`` sets them to zero.
+        frozen_rows: ``random`` keeps what is frozen of a partly trained tensor as drawn; ``zero`` sets it to zero.
     """
     trained: Weights = {}
     frozen: Weights = {}
-    places: Weights = {}
+    places: dict[str, Place] = {}
     for name, tensor in weights.items():
         choice = selection[name]
-        if isinstance(choice, Tensor):
-            rows = choice.to(tensor.device)
-            rest = torch.ones(len(tensor), dtype=torch.bool, device=tensor.device).index_fill(0, rows, False)
-            others = rest.nonzero()[:, 0]
-            trained[name], frozen[name] = tensor[rows], tensor[others]
-            if frozen_rows == "zero":
-                frozen[name] = torch.zeros_like(frozen[name])
-            places[name] = torch.cat([rows, others]).argsort()
-        else:
+        if isinstance(choice, bool):
             (trained if choice else frozen)[name] = tensor
+            continue
+        pieces, chosen = (tensor.flatten(), choice.index) if isinstance(choice, Entries) else (tensor, choice)
+        chosen = chosen.to(tensor.device)
+        rest = torch.ones(len(pieces), dtype=torch.bool, device=tensor.device).index_fill(0, chosen, False)
+        others = rest.nonzero()[:, 0]
+        trained[name], frozen[name] = pieces[chosen], pieces[others]
+        if frozen_rows == "zero":
+            frozen[name] = torch.zeros_like(frozen[name])
+        places[name] = Place(torch.cat([chosen, others]).argsort(), tensor.shape)
     return Split(trained, frozen, places)
 
 
@@ -75,6 +95,8 @@ def n_trained(selection: Selection, shapes: Mapping[str, torch.Size]) -> dict[st
 
 
 def _count(choice: Choice, shape: torch.Size) -> int:
+    if isinstance(choice, Entries):
+        return len(choice)
     if isinstance(choice, Tensor):
         return len(choice) * shape[1:].numel()
     return shape.numel() if choice else 0

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 
 from randfeat.record import Record, Status
-from randfeat.run import Run, new_record, parameters, run_one
+from randfeat.run import Recall, Run, new_record, parameters, run_one, weights_left
 from randfeat.solver import Fitted, Watch
 from randfeat.spec import RunSpec
 from randfeat.store import Store
+from randfeat.typing import Weights
 
 Started = Callable[[RunSpec], Watch]
 Finished = Callable[[Run], None]
@@ -43,7 +44,7 @@ def run_missing(
     for spec in specs:
         if spec.key in records:
             continue
-        run = _run_or_reason(spec, device, folder, started(spec))
+        run = _run_or_reason(spec, device, folder, started(spec), recalling(store, folder))
         save(run, store)
         records[spec.key] = run.record
         finished(run)
@@ -59,10 +60,21 @@ def save(run: Run, store: Store) -> None:
     store.append(run.record)
 
 
-def _run_or_reason(spec: RunSpec, device: torch.device, folder: Path, watch: Watch) -> Run:
+def recalling(store: Store, folder: Path) -> Recall:
+    """What gives the weights of a run in the store, for laws that start from one."""
+
+    def recall(key: str) -> Weights:
+        record = store.find(key)
+        tensors, _ = store.load_tensors(record.key)
+        return weights_left(RunSpec.from_mapping(record.spec), tensors, folder, recall)
+
+    return recall
+
+
+def _run_or_reason(spec: RunSpec, device: torch.device, folder: Path, watch: Watch, recall: Recall) -> Run:
     """The run, or where the memory did not suffice a record that says so."""
     try:
-        return run_one(spec, device, folder, watch)
+        return run_one(spec, device, folder, watch, recall)
     except (MemoryError, RuntimeError) as error:
         if not _memory_was_short(error):
             raise

@@ -57,6 +57,8 @@ class Resnet(AbstractArch):
 class ResidualBlock(nn.Module):
     """``relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))``."""
 
+    branch_end = "norm2"
+
     def __init__(self, channels: int, maps: int, stride: int, shortcut: str) -> None:
         super().__init__()
         self.conv1, self.norm1 = convolution(channels, maps, 3, stride), nn.BatchNorm2d(maps)

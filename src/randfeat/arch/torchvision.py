@@ -15,6 +15,9 @@ from randfeat.network import HEAD, NORMS, Network, norm_layers, outline
 from randfeat.registry import register
 from randfeat.typing import Task, Weights
 
+_BRANCH_ENDS = {"BasicBlock": "bn2", "Bottleneck": "bn3"}
+"""The last layer of the residual branch in torchvision's residual blocks."""
+
 
 @register("arch", "torchvision")
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,11 @@ def _piece(model: nn.Module, members: list[fx.Node]) -> fx.GraphModule:
         return copies[node]
 
     graph.output([copy(node) for node in members][-1])
-    return fx.GraphModule(model, graph)
+    piece = fx.GraphModule(model, graph)
+    for path, _ in piece.named_modules():  # tracing keeps paths and forgets what the blocks are
+        if (end := _BRANCH_ENDS.get(type(model.get_submodule(path)).__name__)) and path:
+            piece.get_submodule(path).branch_end = end  # type: ignore[assignment]
+    return piece
 
 
 def _units(model: nn.Module, nodes: list[fx.Node], names: list[str]) -> dict[str, list[fx.Node]]:

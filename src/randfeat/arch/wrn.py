@@ -57,6 +57,8 @@ class WideBlock(nn.Module):
     The shortcut is x itself where shapes agree, else a 1x1 convolution of a.
     """
 
+    branch_end = "conv2"
+
     def __init__(self, channels: int, maps: int, stride: int, dropout: float) -> None:
         super().__init__()
         self.norm1, self.conv1 = nn.BatchNorm2d(channels), convolution(channels, maps, 3, stride)

@@ -86,12 +86,13 @@ def _print_table(runs: list[Record], twins: list[Record | None]) -> None:
 def _score_again(store: Store, key: str, device: torch.device, folder: Path) -> None:
     from randfeat.run import score_again
     from randfeat.spec import RunSpec
+    from randfeat.sweep import recalling
 
     record = store.find(key)
     if not record.metrics:
         raise ConfigError(f"run {record.key} has no score: {record.reason or record.status.sentence}.")
     tensors, _ = store.load_tensors(record.key)
-    metrics = score_again(RunSpec.from_mapping(record.spec), tensors, device, folder)
+    metrics = score_again(RunSpec.from_mapping(record.spec), tensors, device, folder, recalling(store, folder))
     for name, value in metrics.items():
         same = "the same" if value == record.metrics[name] else f"on record: {record.metrics[name]!r}"
         print(f"{name:16} {value!r} ({same})")

@@ -1,6 +1,8 @@
 """Initialisation laws: how the weights of a network are drawn."""
 
+from randfeat.init.base import NOTHING as NOTHING
 from randfeat.init.base import AbstractInit as AbstractInit
+from randfeat.init.base import Sources as Sources
 from randfeat.init.base import draw as draw
 from randfeat.init.base import fans as fans
 from randfeat.init.gaussian import Gaussian as Gaussian

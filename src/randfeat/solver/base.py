@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -42,6 +42,7 @@ class Problem:
         train_mode: switches norm layers and dropout to training; ``score_mode`` back.
         order: the stream of the order of the rows, of augmentation and of dropout.
         watch: is told about progress.
+        begins: tensor name -> share of the training before which it stays as drawn; those that are not named begin at once.
     """
 
     trained: Weights
@@ -55,6 +56,7 @@ class Problem:
     score_mode: Callable[[], None]
     order: Stream
     watch: Watch
+    begins: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

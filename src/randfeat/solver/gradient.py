@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -112,11 +112,12 @@ class AbstractGradient(AbstractSolver):
         loss_sum = torch.zeros((), dtype=torch.float64, device=x.device)
         n_right = torch.zeros((), dtype=torch.int64, device=x.device)
         for k, batch in enumerate(batches):
+            _awaken(trained, problem.begins, (epoch - 1 + k / len(batches)) / self.epochs)
             rows = torch.from_numpy(batch).to(x.device)
             x_rows = x[rows] if problem.augment is None else problem.augment(x[rows], problem.order)
             scores_NK = problem.logits(trained, problem.prepare(x_rows))
             loss = F.cross_entropy(scores_NK, y_N[rows], label_smoothing=self.label_smoothing)
-            optimizer.zero_grad()
+            optimizer.zero_grad()  # a tensor without a gradient is passed over: no decay, no momentum
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             rates.step()
@@ -126,6 +127,13 @@ class AbstractGradient(AbstractSolver):
         problem.score_mode()
         n = len(problem.train)
         return {"train/loss": loss_sum.item() / n, "train/accuracy": n_right.item() / n}
+
+
+def _awaken(trained: Weights, begins: Mapping[str, float], done: float) -> None:
+    """Gradients for the tensors whose time has come, ``done`` being the share of the training so far; none for others."""
+    for name, begin in begins.items():
+        if name in trained:
+            trained[name].requires_grad_(done >= begin)
 
 
 @torch.no_grad()

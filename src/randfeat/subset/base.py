@@ -34,7 +34,7 @@ class AbstractSubset(Part):
 
     @abstractmethod
     def choose(self, net: Network, seed: int) -> dict[str, Choice]:
-        """The policy's own choice: the tensors that train, or their rows. What is left out is frozen.
+        """The policy's own choice: the tensors that train, or their rows or entries. What is left out is frozen.
 
         ``seed`` is seeds.subset, for policies that draw.
 
@@ -53,6 +53,10 @@ class AbstractSubset(Part):
         if self.head != "policy":
             overruled |= {name: self.head == "train" for name in names if unit_of(name) == HEAD}
         return {name: overruled.get(name, chosen.get(name, False)) for name in names}
+
+    def begins(self, net: Network, seed: int) -> dict[str, float]:
+        """Tensor name -> the share of the training, from 0 to 1, after which it starts to train; by default all at 0."""
+        return {}
 
 
 def whole(net: Network, units: Iterable[str]) -> dict[str, Choice]:
