@@ -29,6 +29,9 @@ class Network(nn.Sequential):
     but the train/eval switches of its layers.
     """
 
+    origin: str = ""
+    """The published model that it was cut from, by its name in torchvision; empty for others."""
+
     @property
     def unit_names(self) -> list[str]:
         """The names of the units, the head left out."""

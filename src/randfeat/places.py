@@ -1,10 +1,30 @@
-"""Where each data set lies on disk: the data folder, and under it the files that torchvision reads."""
+"""Where downloaded files lie on disk, the data sets' among them, and how they are fetched."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import pickle
+import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+PATIENCE_S = 10.0
+"""Seconds without an answer after which a download is given up."""
+
+UNREADABLE = (
+    AssertionError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What torch and torchvision raise on truncated or altered files."""
 
 BUILT_IN = ("blobs", "digits")
 YOURS = ("imagefolder", "npz")
@@ -53,3 +73,15 @@ def whereabouts(name: str, folder: Path) -> str:
     if name not in PLACES:
         return "from another package"
     return "not on disk (downloads on first use)" if PLACES[name].missing(folder) else "on disk"
+
+
+@contextlib.contextmanager
+def downloading() -> Iterator[None]:
+    """No progress bar, and an error where the network does not answer for ``PATIENCE_S``."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE_S)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -39,6 +39,7 @@ class Torchvision(AbstractArch):
         channels, height, width = self.image_shape(task)
         pieces = _cut(self.name, _model(self.name, task.n_classes))
         net = Network()
+        net.origin = self.name
         for name, unit in ({"rgb": Repeat(), **pieces} if channels == 1 else pieces).items():
             net.add_module(name, unit)
         try:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import pickle
-import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -19,24 +14,9 @@ from randfeat.data.base import AbstractData
 from randfeat.data.dataset import Raw
 from randfeat.data.images import channels_first
 from randfeat.errors import DataError, listing
-from randfeat.places import PLACES
+from randfeat.places import PLACES, UNREADABLE, downloading
 from randfeat.registry import register
 from randfeat.typing import Examples, Task
-
-PATIENCE_S = 10.0
-"""Seconds without an answer after which a download is given up."""
-
-UNREADABLE = (
-    AssertionError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
-"""What torchvision raises on truncated or altered files."""
 
 
 class Source(NamedTuple):
@@ -87,7 +67,7 @@ class AbstractDownloaded(AbstractData):
         place = PLACES[self.part]
         missing = place.missing(folder)
         try:
-            with _quiet_and_impatient():
+            with downloading():
                 for train in (True, False):
                     self.source.open(folder, train, download=True)
         except (*UNREADABLE, HTTPException) as error:
@@ -97,18 +77,6 @@ class AbstractDownloaded(AbstractData):
                 f"{self.title()} {lack} under {folder} and could not be downloaded."
                 f" Put {place.put} there, or use data=digits (built in)."
             ) from error
-
-
-@contextlib.contextmanager
-def _quiet_and_impatient() -> Iterator[None]:
-    """No progress bar, and an error where the network does not answer for ``PATIENCE_S``."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE_S)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 @register("data", "mnist")
