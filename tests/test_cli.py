@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -85,6 +86,48 @@ def test_a_mistake_gets_one_clear_line_and_exit_code_2(words, message, tmp_path)
     assert done.stderr.startswith(message), done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stdout == ""
+
+
+def test_no_words_at_all_print_the_help(tmp_path):
+    done = randfeat(cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > 10
+
+
+def test_a_reader_that_has_had_enough_is_no_error(tmp_path):
+    command = f"{sys.executable} -m randfeat ls | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert (done.stdout, done.stderr) == ("conf:\n", "")
+
+
+def test_a_full_disk_under_the_output_is_one_line(tmp_path):
+    command = f"{sys.executable} -m randfeat ls > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: the output cannot be written: the disk is full.\n")
+
+
+def test_show_and_ls_say_what_is_on_record(tmp_path):
+    words = ["conf=elm", "arch.width=30", "twin.epochs=2"]
+    assert "not on record" in randfeat("show", *words, "--results", "r", cwd=tmp_path).stdout
+    assert randfeat("run", *words, "--results", "r", "--no-twin", cwd=tmp_path).returncode == 0
+    shown = randfeat("show", *words, "--results", "r", cwd=tmp_path).stdout
+    assert re.search(r"run \w{12}: on record, test accuracy \d\d\.\d\d %\ntwin \w{12}: not on record", shown)
+    assert "  r  1 runs on record, 0 of them failed\n" in randfeat("ls", "--results", "r", cwd=tmp_path).stdout
+
+
+def test_data_of_one_s_own_may_have_moved_when_a_run_is_scored_again(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {f"{k}_{s}": v for s in ("train", "test") for k, v in (("x", rng.normal(size=(40, 3))), ("y", np.arange(40) % 2))}
+    np.savez(tmp_path / "here.npz", **arrays)
+    words = ["conf=elm", "arch.width=9", "data=npz", "data.path=here.npz"]
+    done = randfeat("run", *words, "--no-twin", cwd=tmp_path)
+    key = done.stdout.split()[-1]
+    (tmp_path / "here.npz").rename(tmp_path / "there.npz")
+    assert "Give one with data.path=" in randfeat("run", "--from", key, cwd=tmp_path).stderr
+    assert "(the same)" in randfeat("run", "--from", key, "data.path=there.npz", cwd=tmp_path).stdout
+    np.savez(tmp_path / "other.npz", **arrays | {"y_train": (np.arange(40) + 1) % 2})
+    other = randfeat("run", "--from", key, "data.path=other.npz", cwd=tmp_path)
+    assert other.stderr == f"error: data.path=other.npz does not hold the data of run {key}.\n"
 
 
 def test_ctrl_c_keeps_finished_runs_and_exits_with_130(tmp_path):

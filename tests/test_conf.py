@@ -20,7 +20,7 @@ def test_the_collections_have_their_sizes():
     assert {family: len(part_names(family)) for family in FAMILIES} == {
         "data": 11,
         "arch": 6,
-        "init": 5,
+        "init": 8,
         "subset": 8,
         "solver": 3,
     }
@@ -66,6 +66,48 @@ def test_a_conf_folder_of_the_user_s_own_comes_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert RunSpec.from_mapping(compose(["conf=mine"])).arch.width == 3
     assert choices()["mine"] == "Mine."
+    assert RunSpec.from_mapping(compose(["conf=mine", "arch=mlp"])).arch.part == "mlp"
+    assert RunSpec.from_mapping(compose(["conf=elm"])).arch.part == "mlp"
+
+
+def test_a_part_of_the_user_s_own_replaces_the_package_s_in_every_recipe(tmp_path, monkeypatch):
+    (tmp_path / "conf" / "arch").mkdir(parents=True)
+    (tmp_path / "conf" / "arch" / "vgg.yaml").write_text("# Narrow.\npart: vgg\nwidth: 5\n")
+    monkeypatch.chdir(tmp_path)
+    assert RunSpec.from_mapping(compose(["conf=vgg_random"])).arch.width == 5
+    assert RunSpec.from_mapping(compose(["conf=elm", "arch=vgg"])).arch.width == 5
+    assert choices("arch")["vgg"] == "Narrow."
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"arch: [unclosed", "conf=broken and these words do not make a configuration: "),
+        (b"defaults:\n  - broken\n  - _self_\n", "conf=broken and these words do not make a configuration: "),
+        (b"# caf\xe9\narch:\n  width: 3\n", "conf=broken and these words do not make a configuration: "),
+    ],
+)
+def test_a_conf_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, text, message):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "broken.yaml").write_bytes(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        compose(["conf=broken"])
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert compose(["conf=elm"])["arch"]["part"] == "mlp"
+
+
+def test_twin_null_gives_the_twin_the_run_s_own_solver_or_sgd():
+    assert RunSpec.from_mapping(compose(["conf=elm", "twin=null"])).twin.solver.part == "sgd"
+
+
+def test_a_fully_trained_run_draws_no_subset():
+    specs = [RunSpec.from_mapping(compose(["subset=all", "solver=sgd", f"seeds.subset={k}"])) for k in (0, 3)]
+    assert specs[0].key == specs[1].key
+    last = RunSpec.from_mapping(compose(["conf=elm", "twin=sgd"]))
+    whole = RunSpec.from_mapping(compose(["conf=elm", "subset=all", "solver=sgd"]))
+    assert [last.with_seed(k).twin.key for k in range(3)] == [whole.with_seed(k).key for k in range(3)]
 
 
 ERRORS = [
@@ -73,6 +115,16 @@ ERRORS = [
     (["+arch.wdith=3"], "arch=vgg has no setting 'wdith'. Did you mean 'width'?"),
     (["+foo=3"], "there is no setting 'foo'."),
     (["sede.weights=3"], "there is no setting 'sede'. Did you mean 'seeds'?"),
+    (["seeds=3"], "seeds=3 gives no setting. Use seeds.SETTING=VALUE, as in seeds.weights=3, or --seeds 3 for three"),
+    (["wdith=3"], "there is no setting 'wdith'. Did you mean 'arch.width'?"),
+    (["twin.lr=0.1"], "twin has settings but no solver. Use twin=sgd or twin=adam."),
+    (["twin=adam", "twin.lr=abc"], "twin.lr must be a number > 0, got 'abc'."),
+    (["hydra.run.dir=x"], "'hydra.run.dir=x' is not a word like arch=vgg or arch.width=16."),
+    (["arch@foo=mlp"], "'arch@foo=mlp' is not a word like arch=vgg or arch.width=16."),
+    (["=3"], "'=3' is not a word like arch=vgg or arch.width=16."),
+    (["arch.width=1", "arch.width=2"], "arch.width is given twice. Leave one of them out."),
+    (["conf=elm", "conf=default"], "conf is given twice. Leave one of them out."),
+    (["arch=mlp", "arch.width=10000000000", "arch.depth=2"], "arch=mlp with these settings has tensors"),
     (["seeds.wieghts=3"], "seeds has no setting 'wieghts'. Did you mean 'weights'?"),
     (["arch=vggg"], "arch=vggg is unknown. Did you mean 'vgg'? Parts: lenet, mlp, resnet, torchvision, vgg, wrn."),
     (["conf=vgg_randon"], "conf=vgg_randon is unknown. Did you mean 'vgg_random'? Recipes: bn_only, default, elm,"),

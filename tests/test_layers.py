@@ -17,6 +17,7 @@ LAYER = {
     **dict.fromkeys(["run", "store"], 3),
     **dict.fromkeys(["plan", "report"], 4),
     "sweep": 5,
+    "claims": 6,
     "study": 6,
     "cli": 7,
 }

@@ -34,7 +34,7 @@ def test_a_law_of_another_package_is_listed_shown_run_and_scored_again(package):
     assert "triangular  from my_laws:Triangular" in listed
     words = ["conf=elm", "arch.width=30", "twin.epochs=1", "init=triangular", "init.gain=1.5"]
     shown = randfeat("show", *words, package=package)
-    assert re.search(r"init=triangular.*gain=1.5 \*", shown.stdout), shown.stdout + shown.stderr
+    assert re.search(r"init=triangular.*\n(.*\n){1,5}.* gain=1.5 \*", shown.stdout), shown.stdout + shown.stderr
     done = randfeat("run", *words, package=package)
     assert done.returncode == 0, done.stderr
     key = done.stdout.split()[-1]
@@ -44,9 +44,7 @@ def test_a_law_of_another_package_is_listed_shown_run_and_scored_again(package):
 
 def test_a_mistake_in_it_is_a_mistake_like_any_other(package):
     done = randfeat("run", "conf=elm", "init=triangular", "init.gian=1.5", package=package)
-    assert (done.returncode, done.stderr) == (
-        2,
-        "error: init=triangular has no setting 'gian'. Did you mean 'gain'? Settings: gain.\n",
-    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: init=triangular has no setting 'gian'. Did you mean 'gain'? Settings: bias, ")
     unset = randfeat("run", "conf=elm", "init=triangula", package=package)
     assert "error: init=triangula is unknown. Did you mean 'triangular'?" in unset.stderr

@@ -428,11 +428,25 @@ def test_missing_and_corrupt_tensors_are_told_apart(store: Store) -> None:
     path = store.folder / "tensors" / "000000000000.safetensors"
     with pytest.raises(ResultsError) as caught:
         store.load_tensors("0" * 12)
-    assert str(caught.value) == f"{path} is missing: the tensors of run 000000000000 were not saved."
+    assert str(caught.value) == f"{path} is missing: the tensors of run 000000000000 were not saved. Run it again with --force."
     store.save_tensors("0" * 12, {"x": np.ones(100)}, {})
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(ResultsError, match=r"safetensors is corrupt: .*\. Delete it and run again\.$"):
+    with pytest.raises(ResultsError, match=r"safetensors is corrupt: .*\. Run it again with --force\.$"):
         store.load_tensors("0" * 12)
+
+
+def test_the_tensors_of_another_run_are_refused(store: Store) -> None:
+    store.save_tensors("0" * 12, {"x": np.ones(3)}, {"key": "1" * 12})
+    with pytest.raises(ResultsError, match=r"holds the tensors of run 111111111111\. Run 000000000000 again with --force\.$"):
+        store.load_tensors("0" * 12)
+
+
+@pytest.mark.parametrize("field", ["metrics", "cost"])
+def test_a_record_with_words_for_numbers_is_left_out(store: Store, field: str) -> None:
+    store.append(a_record())
+    store.runs.write_text(store.runs.read_text() + edited(**{field: {"test/accuracy": "abc"}}) + "\n")
+    assert store.records() == [a_record()]
+    assert store.problems == [f"{store.runs}: line 2 has no number in {field!r} for 'test/accuracy' and was left out"]
 
 
 def test_event_files_have_a_folder_per_run(store: Store) -> None:

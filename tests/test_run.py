@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from randfeat.config import compose
+from randfeat.errors import ConfigError, ResultsError
 from randfeat.init import draw
 from randfeat.places import data_folder
 from randfeat.record import Status
@@ -143,6 +144,46 @@ def test_saved_tensors_score_again_to_the_same_number(tmp_path):
         tensors, _ = store.load_tensors(spec.key)
         again = score_again(RunSpec.from_mapping(store.find(spec.key).spec), tensors, CPU, data_folder(None))
         assert again == {name: value for name, value in result.record.metrics.items() if not name.startswith("chosen/")}
+
+
+def test_scores_that_are_not_finite_are_no_scores():
+    result = run(spec_of("conf=elm", "arch.width=20", "subset=none", "solver=sgd", "init.gain=1e30"))
+    assert (result.record.status, result.record.metrics) == (Status.NON_FINITE, {})
+    assert result.record.reason == "the final scores were not finite"
+
+
+@pytest.mark.parametrize("words", [["data.n_train=1", "data.val_share=0", "solver.penalty=1"], ["solver.batch_size=1"]])
+def test_a_batch_of_one_row_under_batch_norm_is_refused_in_words(words):
+    own = words if "solver.penalty=1" in words else ["subset=all", "solver=sgd", "data.n_train=20", *words]
+    spec = RunSpec.from_mapping(compose(["arch.width=2", *own]))
+    with pytest.raises(ConfigError, match="a batch norm needs two rows or more in every batch"):
+        run(spec)
+
+
+def test_no_batch_is_left_with_a_single_row_by_the_cut():
+    spec = RunSpec.from_mapping(
+        compose(["arch.width=2", "subset=all", "solver=sgd", "solver.epochs=1", "solver.batch_size=2", "data.n_train=21"])
+    )
+    assert run(spec).record.status == Status.OK
+
+
+def test_another_twin_takes_the_place_of_the_old_one_on_record(tmp_path):
+    store = Store(tmp_path)
+    for epochs in (1, 2):
+        spec = spec_of("conf=elm", "arch.width=20", f"twin.epochs={epochs}")
+        run_missing([spec, spec.twin], store, CPU, data_folder(None))
+        assert store.find(spec.key).twin == spec.twin.key
+    assert len(store.records()) == 3
+
+
+@pytest.mark.parametrize("folder", ["tensors", "curves"])
+def test_a_run_whose_files_cannot_be_written_is_on_record_all_the_same(tmp_path, folder):
+    spec = spec_of("conf=elm", "arch.width=20", "subset=all", "solver=sgd", "solver.epochs=1")
+    (tmp_path / folder).write_text("in the way")
+    store = Store(tmp_path)
+    with pytest.raises(ResultsError, match="cannot be written"):
+        run_missing([spec], store, CPU, data_folder(None))
+    assert store.find(spec.key).status == Status.OK
 
 
 def test_what_is_on_record_is_not_run_again_and_a_twin_is_shared(tmp_path):

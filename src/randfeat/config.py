@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,10 @@ from randfeat.registry import FAMILIES, outside_parts
 
 GROUPS = {**{family: family for family in FAMILIES}, "twin": "solver"}
 """Word -> the conf folder that its choices lie in. ``twin=adam`` picks the solver of the fully trained twin."""
+
+
+GROUP_WORDS = {"twin": "solver@twin"}
+"""What Hydra calls a word that is no family."""
 
 
 def conf_folders() -> list[Path]:
@@ -33,7 +40,7 @@ def choices(group: str = "") -> dict[str, str]:
 
 def description(path: Path) -> str:
     """The first line of a conf file, a comment that says what it is."""
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8", errors="replace") as lines:
         return lines.readline().lstrip("#").strip()
 
 
@@ -44,27 +51,47 @@ def compose(words: Iterable[str]) -> dict[str, Any]:
     goes with that part: where another is picked, it starts from its own defaults.
 
     Raises:
-        ConfigError: a word that Hydra cannot read, an unknown recipe or part.
+        ConfigError: a word that Hydra cannot read, an unknown recipe or part, a conf file that is no YAML.
     """
     recipe, groups, values = _sorted(words)
-    base = _hydra(recipe, [])
-    mapping = _hydra(
-        recipe, [_hydra_group(word, name) for word, name in groups.items()] + [f"++{text}" for text in values.values()]
-    )
-    for word, name in groups.items():
-        if (base.get(word) or {}).get("part") != name:
-            typed = {key.partition(".")[2] for key in values if key.startswith(f"{word}.")}
-            given = {key: value for key, value in (mapping[word] or {}).items() if key in typed}
-            mapping[word] = {**_part(GROUPS[word], name), **given}
+    with _one_folder() as folder:
+        base = _hydra(folder, recipe, [])
+        picked = [f"{GROUP_WORDS.get(word, word)}={name}" for word, name in groups.items() if name is not None]
+        mapping = _hydra(folder, recipe, [*picked, *(f"++{text}" for text in values.values())])
+        for word, name in groups.items():
+            if name is None:
+                mapping[word] = None
+            elif (base.get(word) or {}).get("part") != name:
+                typed = {key.partition(".")[2] for key in values if key.startswith(f"{word}.")}
+                given = {key: value for key, value in (mapping[word] or {}).items() if key in typed}
+                mapping[word] = {**_part(folder, GROUPS[word], name), **given}
     return mapping
 
 
-def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str], dict[str, str]]:
+@contextlib.contextmanager
+def _one_folder() -> Iterator[Path]:
+    """The conf folder to compose from: the package's, or where the user has one a copy of it under the user's own files."""
+    *mine, builtin = conf_folders()
+    if not mine:
+        yield builtin
+        return
+    with tempfile.TemporaryDirectory() as name:
+        for source in (builtin, *mine):
+            for path in source.rglob("*.yaml"):
+                target = Path(name) / path.relative_to(source)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+        yield Path(name)
+
+
+def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str | None], dict[str, str]]:
     """The recipe, group -> choice, and key -> ``key=value`` of the settings."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    recipe, groups, values = "default", {}, {}
+    recipes: dict[str, str] = {}
+    groups: dict[str, str | None] = {}
+    values: dict[str, str] = {}
     parser = OverridesParser.create()
     for word in words:
         try:
@@ -74,15 +101,19 @@ def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str], dict[str, str]]:
         key, value = override.key_or_group, override.value()
         if override.is_delete() or override.is_sweep_override():
             raise ConfigError(f"{word!r} does not describe one run. Give every setting one value, such as arch.width=16.")
+        if override.package or not key or key.partition(".")[0] == "hydra":
+            raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.")
+        if key in recipes or key in groups or key in values:
+            raise ConfigError(f"{key} is given twice. Leave one of them out.")
         if key == "conf":
-            recipe = _one_of("conf", str(value), choices())
-        elif key in GROUPS and value is None and key == "twin":
-            groups[key] = "null"
+            recipes[key] = _one_of("conf", str(value), choices())
+        elif key == "twin" and value is None:
+            groups[key] = None
         elif key in GROUPS:
             groups[key] = _one_of(key, str(value), choices(GROUPS[key]))
         else:
             values[key] = word.lstrip("+")
-    return recipe, groups, values
+    return recipes.get("conf", "default"), groups, values
 
 
 def _one_of(word: str, name: str, options: dict[str, str]) -> str:
@@ -92,38 +123,32 @@ def _one_of(word: str, name: str, options: dict[str, str]) -> str:
     return name
 
 
-def _hydra_group(word: str, name: str) -> str:
-    return f"solver@twin={name}" if word == "twin" else f"{word}={name}"
-
-
-def _part(group: str, name: str) -> dict[str, Any]:
+def _part(folder: Path, group: str, name: str) -> dict[str, Any]:
     """A part's own conf file; a part of another package may have none and then starts from its class's defaults."""
-    if name == "null":
-        return {}
-    if not any((folder / group / f"{name}.yaml").is_file() for folder in conf_folders()):
+    if not (folder / group / f"{name}.yaml").is_file():
         return {"part": name}
-    part: dict[str, Any] = _hydra(f"{group}/{name}", [])[group]
+    part: dict[str, Any] = _hydra(folder, f"{group}/{name}", [])[group]
     return part
 
 
-def _hydra(config_name: str, overrides: list[str]) -> dict[str, Any]:
+def _hydra(folder: Path, config_name: str, overrides: list[str]) -> dict[str, Any]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.core.config_store import ConfigStore
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     for family in FAMILIES:
         for name in outside_parts(family):
             ConfigStore.instance().store(group=family, name=name, node={"part": name})
-    first, *others = conf_folders()
-    search = [f"hydra.searchpath=[{','.join(f'file://{folder.resolve()}' for folder in others)}]"] if others else []
     try:
-        with initialize_config_dir(str(first.resolve()), version_base="1.3"):
-            config = hydra_compose(config_name, overrides=[*search, *overrides])
+        with warnings.catch_warnings(), initialize_config_dir(str(folder.resolve()), version_base="1.3"):
+            warnings.simplefilter("ignore")  # a recipe without _self_
+            config = hydra_compose(config_name, overrides=overrides)
         mapping: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ or error
-        raise ConfigError(f"the words do not make a configuration: {' '.join(str(cause).split())}") from None
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, RecursionError) as error:
+        cause = " ".join(str(error.__cause__ or error).replace(f"{folder.resolve()}/", "conf/").split())
+        raise ConfigError(f"conf={config_name} and these words do not make a configuration: {cause}") from None
     return mapping

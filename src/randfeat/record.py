@@ -104,7 +104,7 @@ class Record:
             ResultsError: torn, or a field is missing or malformed.
         """
         fields = _fields(line, source)
-        numbers = {"metrics": _null_to_nan(fields["metrics"]), "cost": _null_to_nan(fields["cost"])}
+        numbers = {name: _null_to_nan(fields[name], name, source) for name in ("metrics", "cost")}
         record = cls(**fields | numbers | {"status": _status(fields["status"], source)})
         try:
             _ = record.moment
@@ -148,5 +148,8 @@ def _finite_or_null(numbers: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 
-def _null_to_nan(numbers: Mapping[str, float | None]) -> dict[str, float]:
+def _null_to_nan(numbers: Mapping[str, Any], field: str, source: str) -> dict[str, float]:
+    wrong = [name for name, value in numbers.items() if value is not None and type(value) not in (int, float)]
+    if wrong:
+        raise ResultsError(f"{source} has no number in {field!r} for {wrong[0]!r}")
     return {name: math.nan if value is None else value for name, value in numbers.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -49,6 +50,12 @@ def part_class(family: str, name: str) -> type[Part]:
     if name not in _parts[family]:
         outside_parts(family)[name].load()
     return _parts[family][name]
+
+
+def setting_names(family: str) -> list[str]:
+    """The names of all settings of a family's own parts."""
+    importlib.import_module(f"randfeat.{family}")
+    return sorted({field.name for cls in _parts[family].values() for field in dataclasses.fields(cls)})
 
 
 def make_part(family: str, mapping: Mapping[str, Any]) -> Part:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from randfeat.cost import Meter
 from randfeat.data import Dataset
+from randfeat.errors import ResultsError
 from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
 from randfeat.metrics import accuracy, cross_entropy
@@ -66,6 +68,8 @@ def run_one(
     fit_s = meter.seconds - start
     model.record_statistics(fitted.trained, data.train.x, model.moving)
     metrics = score(model, fitted.trained, data) if fitted.status == Status.OK else {}
+    if not all(map(math.isfinite, metrics.values())):
+        fitted, metrics = replace(fitted, status=Status.NON_FINITE, reason="the final scores were not finite"), {}
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
     counts = parameters(spec)
     cost = {"fit_s": fit_s, "total_s": meter.seconds, "peak_mib": meter.peak_mib, **counts}
@@ -156,6 +160,9 @@ def _restored(
     data = spec.data.load(spec.seeds.data, folder, device)
     model = build(spec, data, device, sources(data, folder, recall))
     saved = {name: torch.from_numpy(array).to(device) for name, array in tensors.items()}
+    wanted = model.weights.trained | _statistics(model)
+    if misfits := [name for name, tensor in wanted.items() if name not in saved or saved[name].shape != tensor.shape]:
+        raise ResultsError(f"the saved tensors of run {spec.key} do not fit: {misfits[0]}. Run it again with --force.")
     for name in model.buffers.keys() & saved.keys():
         model.buffers[name] = saved[name]
     return data, model, saved
@@ -183,8 +190,13 @@ def new_record(
         cost=cost,
         environment=environment(device),
         version=version("randfeat"),
-        written=datetime.now(UTC).isoformat(timespec="microseconds"),
+        written=now(),
     )
+
+
+def now() -> str:
+    """The time for a record, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _statistics(model: Model) -> Weights:

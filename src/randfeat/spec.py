@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,7 +18,7 @@ from randfeat.init import AbstractInit
 from randfeat.model import Precision
 from randfeat.network import Network
 from randfeat.part import Part, checked, setting
-from randfeat.registry import FAMILIES, make_part
+from randfeat.registry import FAMILIES, make_part, setting_names
 from randfeat.solver import AbstractSolver, Sgd
 from randfeat.subset import AbstractSubset, All
 from randfeat.typing import Task
@@ -45,7 +46,7 @@ class RunSpec:
     """A run, before it is run.
 
     ``twin_solver`` is the solver of the fully trained twin where it is not this run's own; it is no setting of the run
-    itself, so it is not in the key.
+    itself, so it is not in the key. A fully trained run draws no subset: its ``seeds.subset`` is 0 whatever was given.
 
     Raises:
         ConfigError: the parts do not fit together; says which, and what would.
@@ -62,12 +63,14 @@ class RunSpec:
 
     def __post_init__(self) -> None:
         checked("precision", self.precision, Precision, {})
+        if isinstance(self.subset, All):
+            object.__setattr__(self, "seeds", dataclasses.replace(self.seeds, subset=0))
         if self.twin_solver is not None and not self.twin_solver.fits_everything:
             raise ConfigError(f"twin={self.twin_solver.part} cannot train a whole network. Use twin=sgd or twin=adam.")
         if self.solver.needs_validation and self.data.val_share == 0:
             raise ConfigError(
                 f"{self.solver.title()} chooses on validation rows, but data.val_share=0 keeps none. "
-                "Use data.val_share=0.1, or give one solver.penalty, or solver.keep=last."
+                f"Use data.val_share=0.1, or {self.solver.without_choice}."
             )
         self.init.check(self.network())
         self.solver.check(self.subset.select(self.network(), self.seeds.subset), self.subset.part)
@@ -82,14 +85,19 @@ class RunSpec:
         known = [*FAMILIES, "seeds", "precision", "twin"]
         for word in mapping:
             if word not in known:
-                raise ConfigError(f"there is no setting {word!r}.{did_you_mean(word, known)} Settings: {listing(known)}.")
+                raise ConfigError(f"there is no setting {word!r}.{_meant(word, known)} Settings: {listing(known)}.")
+        for word in (*FAMILIES, "seeds", "twin"):
+            if not isinstance(mapping.get(word) or {}, Mapping):
+                raise ConfigError(f"{word}={mapping[word]} gives no setting. Use {word}.SETTING=VALUE{_example(word)}.")
         parts = {family: make_part(family, mapping.get(family) or {}) for family in FAMILIES}
         twin = mapping.get("twin")
+        if twin and "part" not in twin:
+            raise ConfigError("twin has settings but no solver. Use twin=sgd or twin=adam.")
         return cls(
             **cast(dict[str, Any], parts),
             seeds=Seeds.from_settings(mapping.get("seeds") or {}),
             precision=mapping.get("precision", "float32"),
-            twin_solver=None if twin is None else cast(AbstractSolver, make_part("solver", twin)),
+            twin_solver=None if twin is None else _twin_solver(twin),
         )
 
     def to_mapping(self) -> dict[str, Any]:
@@ -115,8 +123,7 @@ class RunSpec:
         if isinstance(self.subset, All):
             return self
         solver = self.twin_solver or (self.solver if self.solver.fits_everything else Sgd())
-        seeds = dataclasses.replace(self.seeds, subset=0)
-        return dataclasses.replace(self, subset=All(), solver=solver, seeds=seeds, twin_solver=None)
+        return dataclasses.replace(self, subset=All(), solver=solver, twin_solver=None)
 
     def with_seed(self, k: int) -> RunSpec:
         """The k-th repetition: the seeds of weights, subset and order raised by k, the same data."""
@@ -124,6 +131,30 @@ class RunSpec:
         return dataclasses.replace(self, seeds=dataclasses.replace(self.seeds, **raised))
 
 
+def _twin_solver(settings: Mapping[str, Any]) -> AbstractSolver:
+    try:
+        return cast(AbstractSolver, make_part("solver", settings))
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("solver", "twin")) from None
+
+
+def _meant(word: str, known: list[str]) -> str:
+    """The word that was meant: one of the spec's own, or a setting of one of the parts."""
+    own = did_you_mean(word, known)
+    dotted = {name: f"{family}.{name}" for family in FAMILIES for name in setting_names(family)}
+    near = did_you_mean(word, dotted)
+    return own or re.sub("'(.*)'", lambda match: f"'{dotted[match[1]]}'", near)
+
+
+def _example(word: str) -> str:
+    return ", as in seeds.weights=3, or --seeds 3 for three of them" if word == "seeds" else ""
+
+
 @functools.lru_cache(maxsize=32)
 def _network(arch: AbstractArch, task: Task) -> Network:
-    return arch.build(task)
+    try:
+        return arch.build(task)
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        raise ConfigError(f"{arch.title()} with these settings has tensors larger than any memory. Use smaller ones.") from None

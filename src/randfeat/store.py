@@ -96,8 +96,11 @@ class Store:
             ResultsError: there is none; the error says how to make some.
         """
         records = self.records()
+        if self.folder.is_file():
+            raise ResultsError(f"{self.folder} is a file. Give the folder that it lies in.")
         if not records:
-            raise ResultsError(f"no results in {self.folder}. Make some with: randfeat run --results {self.folder}")
+            unread = f" {self.problems[0]}, and {len(self.problems) - 1} more." if self.problems else ""
+            raise ResultsError(f"no results in {self.folder}.{unread} Make some with: randfeat run --results {self.folder}")
         return records
 
     def finished(self) -> dict[str, Record]:
@@ -149,12 +152,15 @@ class Store:
 
         path = self._tensors(key)
         if not path.is_file():
-            raise ResultsError(f"{path} is missing: the tensors of run {key} were not saved.")
+            raise ResultsError(f"{path} is missing: the tensors of run {key} were not saved. Run it again with --force.")
         try:
             with safe_open(path, framework="np") as file:
-                return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+                tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
-            raise ResultsError(f"{path} is corrupt: {error}. Delete it and run again.") from error
+            raise ResultsError(f"{path} is corrupt: {error}. Run it again with --force.") from error
+        if metadata.get("key") != key:
+            raise ResultsError(f"{path} holds the tensors of run {metadata.get('key')}. Run {key} again with --force.")
+        return tensors, metadata
 
     def _tensors(self, key: str) -> Path:
         return self.folder / "tensors" / f"{key}.safetensors"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from randfeat.record import Record, Status
-from randfeat.run import Recall, Run, new_record, parameters, run_one, weights_left
+from randfeat.run import Recall, Run, new_record, now, parameters, run_one, weights_left
 from randfeat.solver import Fitted, Watch
 from randfeat.spec import RunSpec
 from randfeat.store import Store
@@ -43,6 +44,7 @@ def run_missing(
     records = {} if force else dict(store.finished())
     for spec in specs:
         if spec.key in records:
+            records[spec.key] = _beside(records[spec.key], spec, store)
             continue
         run = _run_or_reason(spec, device, folder, started(spec), recalling(store, folder))
         save(run, store)
@@ -51,13 +53,28 @@ def run_missing(
     return records
 
 
+def _beside(record: Record, spec: RunSpec, store: Store) -> Record:
+    """The record with the twin that is asked for now: another solver of the twin makes another twin, and not another run."""
+    if record.twin == spec.twin.key:
+        return record
+    record = replace(record, twin=spec.twin.key, spec=spec.to_mapping(), written=now())
+    store.append(record)
+    return record
+
+
 def save(run: Run, store: Store) -> None:
-    """Write the run's curve and tensors, and last its record, so that a record never points at files that are missing."""
-    if run.curve:
-        store.save_curve(run.record.key, run.curve)
-    if run.record.status == Status.OK:
-        store.save_tensors(run.record.key, run.tensors, {"key": run.record.key, "version": run.record.version})
-    store.append(run.record)
+    """Write the run's curve and tensors, and last its record; the record also where the others cannot be written.
+
+    Raises:
+        ResultsError: something could not be written; says what.
+    """
+    try:
+        if run.curve:
+            store.save_curve(run.record.key, run.curve)
+        if run.record.status == Status.OK:
+            store.save_tensors(run.record.key, run.tensors, {"key": run.record.key, "version": run.record.version})
+    finally:
+        store.append(run.record)
 
 
 def recalling(store: Store, folder: Path) -> Recall:

@@ -29,6 +29,16 @@ def noise(height=9, width=14, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
+def test_pictures_of_16_bits_keep_their_brightness(tmp_path):
+    for name, level in (("dark", 10_000), ("light", 50_000)):
+        (tmp_path / name).mkdir()
+        for k in range(5):
+            Image.fromarray(np.full((8, 8), level + k, dtype=np.uint16)).save(tmp_path / name / f"{k}.png")
+    raw = ImageFolder(path=str(tmp_path), size=8).read(tmp_path)
+    for y, level in ((0, 10_000), (1, 50_000)):
+        assert raw.train.x[raw.train.y_N == y].unique().tolist() == [level // 257]
+
+
 def test_pictures_are_squeezed_to_the_size_as_the_slow_twin_does(folder):
     part = ImageFolder(path=str(folder), size=6)
     assert part.task == Task((3, 6, 6), 3)

@@ -17,7 +17,7 @@ import torch
 
 from randfeat.errors import DataError
 from randfeat.places import PLACES
-from randfeat.registry import make_part
+from randfeat.registry import make_part, part_class
 from tests.reference import data_files
 
 CPU = torch.device("cpu")
@@ -156,6 +156,14 @@ def test_nothing_in_an_altered_pickle_is_executed(file, tmp_path, monkeypatch):
         load("cifar10", tmp_path)
     assert str(error.value) == unreadable("cifar10", tmp_path)
     assert not mark.exists()
+
+
+def test_files_with_too_few_rows_are_not_the_published_set(tmp_path, monkeypatch):
+    data_files.write("mnist", tmp_path, monkeypatch)
+    cls = part_class("data", "mnist")
+    monkeypatch.setattr(cls, "source", cls.source._replace(rows=(60_000, 10_000)))
+    with pytest.raises(DataError, match=r"should have 60,000 \+ 10,000 rows, but MNIST/raw .* has 60 \+ 20\."):
+        load("mnist", tmp_path)
 
 
 def test_nothing_in_an_old_processed_file_of_mnist_is_executed(tmp_path, monkeypatch):

@@ -265,6 +265,16 @@ def test_failed_runs_are_left_out_of_a_comparison_and_counted() -> None:
     assert left_out(records) == ""
 
 
+def test_a_folder_of_failed_runs_alone_has_a_table() -> None:
+    table = summarise(frame([failed("vgg", 7), failed("vgg", 8)]))
+    assert table[["n", "failed"]].to_numpy().tolist() == [[0, 2]]
+
+
+def test_a_failed_run_that_is_its_own_twin_is_counted_once() -> None:
+    run = failed("vgg", 7)
+    assert left_out([run, run]).startswith("1 of 1 runs failed")
+
+
 def test_fully_trained_runs_are_compared_with_nothing() -> None:
     twins = with_twins([], [0.97, 0.99])
     table = comparison(twins, [None, None])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from randfeat.errors import RandfeatError
 app = typer.Typer(
     name="randfeat",
     help="How much of a network's performance is its architecture, and how much is training?",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -36,9 +37,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def randfeat(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """How much of a network's performance is its architecture, and how much is training?"""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
@@ -47,6 +51,14 @@ def main() -> None:
         code = app(standalone_mode=False) or 0
     except RandfeatError as error:
         sys.exit(_one_line(str(error)))
+    except BrokenPipeError:  # the reader has had enough, as `head` has
+        sys.stdout = None
+        sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stdout = None
+        sys.exit(_one_line("the output cannot be written: the disk is full."))
     except Exception as error:  # typer's own errors: an unknown option, a missing argument
         if not hasattr(error, "format_message"):
             raise

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from randfeat.cli.options import DataDir
+from randfeat.cli.options import RESULTS, DataDir, Results
 from randfeat.errors import ConfigError, did_you_mean
 from randfeat.registry import FAMILIES
 
@@ -17,8 +18,9 @@ from randfeat.registry import FAMILIES
 def ls(
     family: Annotated[str | None, typer.Argument(help="data, arch, init, subset, solver or conf.")] = None,
     data_dir: DataDir = None,
+    results: Results = RESULTS,
 ) -> None:
-    """List the recipes, the parts of every family, and whether the data sets are on disk."""
+    """List the recipes, the parts of every family, whether the data sets are on disk, and what is on record."""
     from randfeat.config import choices
     from randfeat.places import data_folder, whereabouts
 
@@ -35,6 +37,19 @@ def ls(
             where = f" [{whereabouts(name, folder)}]" if shelf == "data" else ""
             label = f"{'' if family else '  '}{name:{wide}}  "
             print(_folded(label, f"{description}{where}"))
+    if family is None:
+        print(f"results:\n  {results}  {_count(results)}")
+
+
+def _count(results: Path) -> str:
+    from randfeat.record import Status
+    from randfeat.store import Store
+
+    store = Store(results)
+    records = store.records()
+    failed = sum(record.status is not Status.OK for record in records)
+    torn = f"; {len(store.problems)} lines left out" if store.problems else ""
+    return f"{len(records)} runs on record, {failed} of them failed{torn}"
 
 
 def _folded(label: str, words: str) -> str:

@@ -59,7 +59,7 @@ class Reporter:
         if self.verbose:
             record = run.record
             facts = {**record.metrics, **record.cost}
-            self._say(f"{record.key}  {record.status}: " + ", ".join(f"{name} {value:.4g}" for name, value in facts.items()))
+            self._say(f"{record.key}  {record.status}: " + ", ".join(f"{name} {value:,.6g}" for name, value in facts.items()))
 
     def _say(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -49,9 +50,9 @@ def run(
         torch.set_num_threads(threads)
     store, folder, where = Store(results), data_folder(data_dir), device_of(device)
     if from_ is not None:
-        if words:
-            raise ConfigError("--from KEY takes its words from the record. Leave out the others.")
-        return _score_again(store, from_, where, folder)
+        if seeds > 1 or force or json or log:
+            raise ConfigError("--from KEY scores one run that is on record. Leave out --seeds, --force, --json and --log.")
+        return _score_again(store, from_, words or [], where, folder)
     write_events = event_writer(log, store)
     first = RunSpec.from_mapping(compose(words or []))
     specs = [first.with_seed(k) for k in range(seeds)]
@@ -63,6 +64,10 @@ def run(
             reporter.finished(run)
 
         records = run_missing(wanted, store, where, folder, force=force, started=reporter.started, finished=finished)
+    for problem in store.problems:
+        print(f"note: {problem}", file=sys.stderr)
+    if log and (silent := [key for key in dict.fromkeys(spec.key for spec in wanted) if not store.tensorboard(key).exists()]):
+        print(f"note: --log wrote nothing for runs on record: {' '.join(silent)}. Use --force.", file=sys.stderr)
     if json:
         for key in dict.fromkeys(spec.key for spec in wanted):
             print(records[key].to_line().rstrip())
@@ -83,7 +88,7 @@ def _print_table(runs: list[Record], twins: list[Record | None]) -> None:
         print(failed)
 
 
-def _score_again(store: Store, key: str, device: torch.device, folder: Path) -> None:
+def _score_again(store: Store, key: str, words: list[str], device: torch.device, folder: Path) -> None:
     from randfeat.run import score_again
     from randfeat.spec import RunSpec
     from randfeat.sweep import recalling
@@ -92,7 +97,22 @@ def _score_again(store: Store, key: str, device: torch.device, folder: Path) -> 
     if not record.metrics:
         raise ConfigError(f"run {record.key} has no score: {record.reason or record.status.sentence}.")
     tensors, _ = store.load_tensors(record.key)
-    metrics = score_again(RunSpec.from_mapping(record.spec), tensors, device, folder, recalling(store, folder))
+    spec = RunSpec.from_mapping(_elsewhere(record.spec, words))
+    if spec.key != record.key:
+        raise ConfigError(f"{words[0]} does not hold the data of run {record.key}.")
+    metrics = score_again(spec, tensors, device, folder, recalling(store, folder))
     for name, value in metrics.items():
         same = "the same" if value == record.metrics[name] else f"on record: {record.metrics[name]!r}"
         print(f"{name:16} {value!r} ({same})")
+    if any(value != record.metrics[name] for name, value in metrics.items()):
+        raise typer.Exit(1)
+
+
+def _elsewhere(spec: dict[str, Any], words: list[str]) -> dict[str, Any]:
+    """The spec of a record, with the user's own data where ``data.path=...`` says that they lie now."""
+    if not words:
+        return spec
+    word, _, path = words[0].partition("=")
+    if len(words) > 1 or word != "data.path" or "path" not in spec["data"]:
+        raise ConfigError("--from KEY takes its words from the record, all but data.path=... Leave out the others.")
+    return {**spec, "data": {**spec["data"], "path": path}}

@@ -19,14 +19,16 @@ def table(
     cols: Annotated[str | None, typer.Option(help="A setting whose values become columns.")] = None,
     metric: Annotated[str, typer.Option(help="A metric or a cost.")] = "test/accuracy",
     where: Annotated[list[str] | None, typer.Option(help="arch=vgg, seeds.weights<3, ... All have to hold.")] = None,
-    format: Annotated[Format, typer.Option(help="csv and parquet keep every digit.")] = Format.RICH,
+    format: Annotated[
+        Format | None, typer.Option(help="csv and parquet keep every digit.", show_default="the output's, or rich")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
 ) -> None:
     """Means over seeds with 95 % intervals, every number beside its fully trained twin's."""
     from rich.console import Console
 
     from randfeat.report.frame import frame
-    from randfeat.report.render import write
+    from randfeat.report.render import format_of, write
     from randfeat.report.tables import averaged, summarise
     from randfeat.store import Store
 
@@ -34,9 +36,9 @@ def table(
         raise ConfigError(f"two results folders, {folder} and --results {results}. Give one.")
     store = Store(folder or results or RESULTS)
     runs = frame(store.some_records())
-    by = rows.split(",") if rows else None
+    by = [row.strip() for row in rows.split(",")] if rows else None
     summary = summarise(runs, by, cols, metric, where or [])
-    write(summary, format, output, Console())
+    write(summary, format_of(format, output), output, Console())
     hidden = averaged(runs, [*by, *([cols] if cols else [])], where or []) if by else []
     means = [f"every line is a mean over runs that differ in {', '.join(hidden)}"] if hidden else []
     for note in [*store.problems, *means]:

@@ -106,7 +106,9 @@ class ImageFolder(AbstractData):
 
         try:
             with Image.open(file) as picture:
-                small = picture.convert("RGB").resize((self.size, self.size), Image.Resampling.BILINEAR)
+                deep = picture.mode.startswith("I")  # 16 bits of grey, which convert() would clip at 255
+                whole = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8)) if deep else picture
+                small = whole.convert("RGB").resize((self.size, self.size), Image.Resampling.BILINEAR)
         except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
             raise self._error(file, "not a picture that can be read. Save it again, or delete it.") from error
         return np.asarray(small)

@@ -20,12 +20,13 @@ from randfeat.typing import Examples, Task
 
 
 class Source(NamedTuple):
-    """How torchvision calls a set, what it holds, and under which attribute its classes are."""
+    """How torchvision calls a set, what it holds, under which attribute its classes are; training and test rows."""
 
     loader: str
     shape: tuple[int, int, int]
     n_classes: int
     labels: str
+    rows: tuple[int, int]
 
     def open(self, folder: Path, train: bool, download: bool = False) -> Any:
         """The dataset of torchvision, which checks MD5 sums before it reads all but MNIST's plain arrays of bytes."""
@@ -52,12 +53,19 @@ class AbstractDownloaded(AbstractData):
         if PLACES[self.part].missing(folder):
             self._download(folder)
         try:
-            return Raw(*(self._examples(self.source.open(folder, train)) for train in (True, False)))
+            train, test = (self._examples(self.source.open(folder, train)) for train in (True, False))
         except UNREADABLE as error:
             raise DataError(
                 f"{self.title()}: {PLACES[self.part].put} under {folder} cannot be read: truncated or altered."
                 " Put an intact copy there, or delete it to download it again."
             ) from error
+        if (len(train.x), len(test.x)) != self.source.rows:
+            want, have = (f"{rows[0]:,} + {rows[1]:,}" for rows in (self.source.rows, (len(train.x), len(test.x))))
+            raise DataError(
+                f"{self.title()} should have {want} rows, but {PLACES[self.part].put} under {folder} has {have}."
+                " Put an intact copy there, or give your own data as data=npz."
+            )
+        return Raw(train, test)
 
     def _examples(self, split: Any) -> Examples:
         y_N = torch.as_tensor(np.asarray(getattr(split, self.source.labels), dtype=np.int64))
@@ -87,7 +95,7 @@ class Mnist(AbstractDownloaded):
     See: LeCun, Bottou, Bengio and Haffner, Proceedings of the IEEE 86 (1998).
     """
 
-    source = Source("MNIST", (1, 28, 28), 10, "targets")
+    source = Source("MNIST", (1, 28, 28), 10, "targets", (60_000, 10_000))
 
 
 @register("data", "fashion_mnist")
@@ -98,7 +106,7 @@ class FashionMnist(AbstractDownloaded):
     See: Xiao, Rasul and Vollgraf, arXiv:1708.07747 (2017).
     """
 
-    source = Source("FashionMNIST", (1, 28, 28), 10, "targets")
+    source = Source("FashionMNIST", (1, 28, 28), 10, "targets", (60_000, 10_000))
 
 
 @register("data", "kmnist")
@@ -109,7 +117,7 @@ class Kmnist(AbstractDownloaded):
     See: Clanuwat et al., arXiv:1812.01718 (2018).
     """
 
-    source = Source("KMNIST", (1, 28, 28), 10, "targets")
+    source = Source("KMNIST", (1, 28, 28), 10, "targets", (60_000, 10_000))
 
 
 @register("data", "cifar10")
@@ -120,7 +128,7 @@ class Cifar10(AbstractDownloaded):
     See: Krizhevsky, Learning multiple layers of features from tiny images (2009).
     """
 
-    source = Source("CIFAR10", (3, 32, 32), 10, "targets")
+    source = Source("CIFAR10", (3, 32, 32), 10, "targets", (50_000, 10_000))
 
 
 @register("data", "cifar100")
@@ -131,7 +139,7 @@ class Cifar100(AbstractDownloaded):
     The fine labels. See: Krizhevsky, Learning multiple layers of features from tiny images (2009).
     """
 
-    source = Source("CIFAR100", (3, 32, 32), 100, "targets")
+    source = Source("CIFAR100", (3, 32, 32), 100, "targets", (50_000, 10_000))
 
 
 @register("data", "svhn")
@@ -142,7 +150,7 @@ class Svhn(AbstractDownloaded):
     Without the "extra" images. See: Netzer et al., NIPS workshop on deep learning (2011).
     """
 
-    source = Source("SVHN", (3, 32, 32), 10, "labels")
+    source = Source("SVHN", (3, 32, 32), 10, "labels", (73_257, 26_032))
 
 
 @register("data", "stl10")
@@ -153,4 +161,4 @@ class Stl10(AbstractDownloaded):
     Without the unlabelled images, though torchvision wants their file there. See: Coates, Lee and Ng, AISTATS (2011).
     """
 
-    source = Source("STL10", (3, 96, 96), 10, "labels")
+    source = Source("STL10", (3, 96, 96), 10, "labels", (5_000, 8_000))

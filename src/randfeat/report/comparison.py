@@ -45,6 +45,7 @@ def comparison(records: Sequence[Record], twins: Sequence[Record | None]) -> pd.
 
 def left_out(records: Sequence[Record]) -> str:
     """One sentence that counts the runs which failed, and why; nothing where all are ok."""
+    records = list({record.key: record for record in records}.values())  # a fully trained run is its own twin
     failed = [record for record in records if record.status is not Status.OK]
     if not failed:
         return ""

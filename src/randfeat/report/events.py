@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from randfeat.errors import ConfigError
+from randfeat.errors import ConfigError, ResultsError
 from randfeat.record import Record
 from randfeat.store import Store
 
@@ -25,11 +25,15 @@ def event_writer(log: str | None, store: Store) -> Write:
         ) from None
 
     def write(record: Record, curve: list[dict[str, float]]) -> None:
-        with SummaryWriter(str(store.tensorboard(record.key))) as writer:
-            for row in curve:
-                for name, value in row.items():
-                    writer.add_scalar(f"curve/{name}", value, int(row["epoch"]))
-            for name, value in record.metrics.items():
-                writer.add_scalar(f"final/{name}", value, len(curve))
+        folder = store.tensorboard(record.key)
+        try:
+            with SummaryWriter(str(folder)) as writer:
+                for row in curve:
+                    for name, value in row.items():
+                        writer.add_scalar(f"curve/{name}", value, int(row["epoch"]))
+                for name, value in record.metrics.items():
+                    writer.add_scalar(f"final/{name}", value, len(curve))
+        except OSError as error:
+            raise ResultsError(f"{folder} cannot be written: {(error.strerror or str(error)).lower()}.") from error
 
     return write

@@ -26,6 +26,20 @@ _LABELS = {"", "metric", "setting"}
 """Columns that are no settings and yet say what their line is about."""
 
 
+def format_of(format: Format | None, output: Path | None) -> Format:
+    """The format asked for, else the one that the file's name says, else rich.
+
+    Raises:
+        ConfigError: a name that says csv or parquet, which are read again, and another format.
+    """
+    named = {"tex": "latex"}.get(word := output.suffix.removeprefix(".").lower(), word) if output else ""
+    if format is None:
+        return Format(named) if named in set(Format) else Format.RICH
+    if named in (Format.CSV, Format.PARQUET) and format != named:
+        raise ConfigError(f"--output {output} is no name for --format {format}. Leave --format out, or change the name.")
+    return format
+
+
 def write(table: pd.DataFrame, format: Format, output: Path | None, console: Console) -> None:
     """Print a summary, or write it to ``output``.
 

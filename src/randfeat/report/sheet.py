@@ -30,14 +30,22 @@ def _settings(part: Any) -> str:
     words = []
     for field in dataclasses.fields(part):
         value = getattr(part, field.name)
-        text = f"{value:.6g}" if isinstance(value, float) else ", ".join(map(str, value)) if isinstance(value, tuple) else value
-        words.append(f"{field.name}={'null' if value is None else text}{'' if value == field.default else ' *'}")
+        words.append(f"{field.name}={_text(value)}{'' if value == field.default else ' *'}")
     return "\n".join(words) if words else "-"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(_text, value))
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def unit_sheet(units: list[Unit], shape: tuple[int, ...]) -> Table:
     """One line per unit, the total last."""
-    table = Table(title=f"input {'x'.join(map(str, shape))}", title_justify="left", show_footer=True)
+    counts = "FLOPs of one input, a multiply-add counts as two; MiB of weights and output in float32"
+    table = Table(title=f"input {'x'.join(map(str, shape))}", caption=counts, title_justify="left", show_footer=True)
     total = [sum(getattr(unit, name) for unit in units) for name in ("params", "trained", "flops", "mib")]
     footers = ["total", "", f"{total[0]:,}", f"{total[1]:,}", f"{total[2] / 1e6:,.2f}", f"{total[3]:,.2f}"]
     for name, footer in zip(("unit", "output", "parameters", "train", "MFLOPs", "MiB"), footers, strict=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from randfeat.errors import ResultsError
+from randfeat.errors import ConfigError, ResultsError
 from randfeat.report.frame import grouped, metric_columns, setting_columns, text, varying
 from randfeat.report.statistics import interval, paired
 from randfeat.report.where import require, select
@@ -40,12 +40,16 @@ def summarise(
         ConfigError: no such column, or a condition that means nothing.
         ResultsError: no run meets the conditions.
     """
+    if metric not in frame and not (frame["status"] == "ok").any():
+        frame = frame.assign(**{metric: math.nan})
     require(frame, metric, metric_columns(frame))
     runs = select(_with_twins(frame, metric), where)
     if runs.empty:
         raise ResultsError(f"none of the {len(frame)} runs meets {' and '.join(where)}.")
     for name in [*(rows or []), *([cols] if cols else [])]:
         require(runs, name, setting_columns(runs))
+    if cols in (rows or []):
+        raise ConfigError(f"--rows and --cols both name {cols}. Leave it out of one.")
     by = default_rows(runs, cols) if rows is None else list(rows)
     if cols is None:
         return pd.DataFrame([labels | _line(group, metric) for labels, group in grouped(runs, by)])

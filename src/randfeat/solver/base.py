@@ -100,6 +100,11 @@ class AbstractSolver(Part):
     def needs_validation(self) -> bool:
         """Whether it chooses something on validation rows."""
 
+    @property
+    @abstractmethod
+    def without_choice(self) -> str:
+        """The word with which it would choose nothing."""
+
     @abstractmethod
     def fit(self, problem: Problem) -> Fitted:
         """The fitted tensors. Never throws for a run that diverges or a system that is singular: the status says so."""

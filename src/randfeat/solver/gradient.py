@@ -69,6 +69,11 @@ class AbstractGradient(AbstractSolver):
         """See :class:`AbstractSolver`."""
         return self.keep == "best"
 
+    @property
+    def without_choice(self) -> str:
+        """See :class:`AbstractSolver`."""
+        return "solver.keep=last"
+
     def fit(self, problem: Problem) -> Fitted:
         """See :meth:`AbstractSolver.fit`."""
         if not problem.trained:
@@ -76,7 +81,7 @@ class AbstractGradient(AbstractSolver):
         torch.manual_seed(int(problem.order.integers(2**63)))  # dropout is the one draw that torch makes itself
         trained = {name: tensor.clone().requires_grad_() for name, tensor in problem.trained.items()}
         optimizer = self.optimizer(trained.values())
-        n_batches = math.ceil(len(problem.train) / self.batch_size)
+        n_batches = self._n_batches(len(problem.train))
         rates = schedule(self.schedule, optimizer, self.lr, self.epochs * n_batches, self.milestones, self.decay)
         curve: list[dict[str, float]] = []
         best, best_epoch = problem.trained, 0
@@ -96,6 +101,11 @@ class AbstractGradient(AbstractSolver):
         if self.keep == "best":
             return Fitted(best, curve=curve, chosen={"epoch": best_epoch})
         return Fitted(_detached(trained), curve=curve)
+
+    def _n_batches(self, n: int) -> int:
+        """Batches in an epoch of n rows; none has a single row unless that was asked for, for a batch norm needs two."""
+        n_batches = math.ceil(n / self.batch_size)
+        return n_batches if self.batch_size == 1 else min(n_batches, max(1, n // 2))
 
     def _epoch(
         self,

@@ -63,6 +63,11 @@ class Ridge(AbstractSolver):
         """See :class:`AbstractSolver`."""
         return len(self.penalty) > 1
 
+    @property
+    def without_choice(self) -> str:
+        """See :class:`AbstractSolver`."""
+        return "one penalty alone, as in solver.penalty=1"
+
     def fit(self, problem: Problem) -> Fitted:
         """See :meth:`AbstractSolver.fit`."""
         system = _gather(problem)
@@ -71,7 +76,7 @@ class Ridge(AbstractSolver):
         solutions = {penalty: system.solve(penalty) for penalty in sorted(self.penalty, reverse=True)}
         solved = {penalty: solution for penalty, solution in solutions.items() if solution is not None}
         if not solved:
-            reason = f"no unique solution for penalty {max(self.penalty):g}; raise solver.penalty"
+            reason = f"no unique solution in this precision for penalty {max(self.penalty):g}; raise it, or use float64"
             return Fitted(problem.trained, status="singular", reason=reason)
         penalty = _best(problem, solved) if len(solved) > 1 else next(iter(solved))
         like = problem.trained[f"{HEAD}.weight"]
