@@ -91,6 +91,11 @@ ERRORS = [
     (["arch.width=1,2"], "'arch.width=1,2' does not describe one run."),
     (["nonsense"], "'nonsense' is not a word like arch=vgg or arch.width=16."),
     (["~arch"], "'~arch' does not describe one run."),
+    (
+        ["init=delta_orthogonal", "arch=torchvision", "arch.name=resnet50"],
+        "init=delta_orthogonal needs convolutions with no fewer outputs than inputs and with kernels of odd side; "
+        "not so: 'layer1_1.layer1.1.conv1.weight' (64 outputs, 256 inputs), ",
+    ),
     (["arch=lenet"], "arch=lenet needs images of 12x12 or more, but they are 8x8. Use data.resize=12."),
 ]
 

@@ -45,8 +45,8 @@ class DeltaOrthogonal(AbstractCentre):
         if wrong:
             more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
             raise ConfigError(
-                "init=delta_orthogonal needs convolutions with no fewer outputs than inputs and with kernels of odd side; not so: "
-                f"{', '.join(wrong[:NAMED])}{more}. Use init=orthogonal, which takes any shape."
+                "init=delta_orthogonal needs convolutions with no fewer outputs than inputs and with kernels of odd side; "
+                f"not so: {', '.join(wrong[:NAMED])}{more}. Use init=orthogonal, which takes any shape."
             )
 
 

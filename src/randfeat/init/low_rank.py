@@ -33,5 +33,5 @@ class LowRank(AbstractInit):
         """See :meth:`AbstractInit.weight`."""
         d = fans(shape).fan_in
         left, right = stream.standard_normal((shape[0], self.rank)), stream.standard_normal((self.rank, d))
-        product = np.einsum("or,rd->od", left, right)
+        product: np.ndarray = np.einsum("or,rd->od", left, right)
         return (product * (self.gain / math.sqrt(self.rank * d))).reshape(shape).astype(np.float32)
