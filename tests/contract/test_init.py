@@ -234,6 +234,12 @@ def test_the_identity_leaves_extra_outputs_zero_and_drops_extra_inputs():
     assert by_group == [[1, 0], [0, 1], [0, 0], [1, 0], [0, 1], [0, 0]]
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_identity_kernels_are_those_of_torch_whatever_their_sides(groups):
+    layer = nn.Conv2d(4, 6, (2, 5), groups=groups)
+    assert torch.equal(draw(law("identity"), layer, 0)["weight"], nn.init.dirac_(torch.empty(layer.weight.shape), groups))
+
+
 @pytest.mark.parametrize("gain", [1.0, 2.5])
 @pytest.mark.parametrize(
     ("layer", "centre"),
@@ -285,7 +291,10 @@ def test_delta_orthogonal_names_the_convolutions_that_it_cannot_fill(layers, nam
 
 
 def test_delta_orthogonal_takes_linear_layers_of_any_shape_and_depthwise_convolutions():
-    law("delta_orthogonal").check(Network(nn.Conv2d(8, 8, 3, groups=8), nn.Linear(8, 30), nn.Linear(30, 3)))
+    net = Network(nn.Conv2d(8, 8, 3, groups=8), nn.Linear(8, 30), nn.Linear(30, 3))
+    law("delta_orthogonal").check(net)
+    with pytest.raises(ConfigError, match=r"init\.branches=zero sets residual branches to zero, but this network has none"):
+        law("delta_orthogonal", branches="zero").check(net)
 
 
 def test_fans_count_the_kernel():
