@@ -20,7 +20,7 @@ def test_the_collections_have_their_sizes():
     assert {family: len(part_names(family)) for family in FAMILIES} == {
         "data": 11,
         "arch": 6,
-        "init": 8,
+        "init": 20,
         "subset": 8,
         "solver": 3,
     }
@@ -143,6 +143,11 @@ ERRORS = [
     (["arch.width=1,2"], "'arch.width=1,2' does not describe one run."),
     (["nonsense"], "'nonsense' is not a word like arch=vgg or arch.width=16."),
     (["~arch"], "'~arch' does not describe one run."),
+    (
+        ["init=delta_orthogonal", "arch=torchvision", "arch.name=resnet50"],
+        "init=delta_orthogonal needs convolutions with no fewer outputs than inputs and with kernels of odd side; "
+        "not so: 'layer1_1.layer1.1.conv1.weight' (64 outputs, 256 inputs), ",
+    ),
     (["arch=lenet"], "arch=lenet needs images of 12x12 or more, but they are 8x8. Use data.resize=12."),
 ]
 

@@ -128,7 +128,8 @@ def _role(module: nn.Module, tensor: nn.Parameter) -> Role:
         return Role.GAIN if tensor is module.weight else Role.SHIFT
     if tensor.ndim == 1:
         return Role.BIAS
+    if isinstance(module, nn.Linear | nn.modules.conv._ConvNd):
+        return Role.WEIGHT
     if tensor.numel() == tensor.shape[0]:
         return Role.GAIN
-    layer = isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
-    return Role.TOKEN if tensor.shape[0] == 1 and not layer else Role.WEIGHT
+    return Role.TOKEN if tensor.shape[0] == 1 else Role.WEIGHT

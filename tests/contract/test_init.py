@@ -7,18 +7,69 @@ import math
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
+from torch.func import functional_call
 
+from randfeat.errors import ConfigError
 from randfeat.init import draw, fans
+from randfeat.network import Network
 from randfeat.registry import make_part, part_names
 from randfeat.seeds import stream
 
-PARTS = ["gaussian", "glorot", "he", "orthogonal", "uniform"]
+BORROWED = ["from", "pretrained"]  # what they give is not drawn: tests/unit/test_init_borrowed.py
+PARTS = [
+    "chrono",
+    "delta_orthogonal",
+    "gabor",
+    "gaussian",
+    "glorot",
+    "he",
+    "identity",
+    "laplace",
+    "lecun",
+    "low_rank",
+    "orthogonal",
+    "rademacher",
+    "signed_constant",
+    "sinusoid",
+    "sparse",
+    "student_t",
+    "ternary",
+    "uniform",
+]
+DRAWN = [part for part in PARTS if part != "identity"]
 GOLDEN = {
+    "chrono": [0.27665177, -0.660348, 0.42834893, -0.55129081],  # orthogonal
+    "delta_orthogonal": [0.27665177, -0.660348, 0.42834893, -0.55129081],
+    "gabor": [-0.14685097, 0.8386116, -0.47985598, -0.21190466],
     "gaussian": [0.1029412, -0.15781999, 0.09396758, -0.2266843],
     "glorot": [-0.61463642, -0.44046232, 0.29017985, -0.63200313],
     "he": [0.14558084, -0.22319116, 0.13289022, -0.32058001],
+    "identity": [1, 0, 0, 0],
+    "laplace": [-0.22832249, -0.40578118, -0.21934894, -0.4311626],
+    "lecun": [0.1029412, -0.15781999, 0.09396758, -0.2266843],
+    "low_rank": [0.15340453, -0.19576621, -0.042042777, 0.13182417],
     "orthogonal": [0.27665177, -0.660348, 0.42834893, -0.55129081],
+    "rademacher": [-0.5, 0.5, -0.5, -0.5, -0.5, 0.5, -0.5, -0.5, -0.5, -0.5, -0.5, 0.5],
+    "signed_constant": [
+        -0.70710677,
+        0.70710677,
+        -0.70710677,
+        -0.70710677,
+        -0.70710677,
+        0.70710677,
+        -0.70710677,
+        -0.70710677,
+        -0.70710677,
+        -0.70710677,
+        -0.70710677,
+        0.70710677,
+    ],
+    "sinusoid": [-0.7148723, -0.14147222, 0.6543141, 0.20203042],
+    "sparse": [0.067286156, 0.038552713, 0.05940675, -0.14179967],
+    "student_t": [0.037542891, -0.055292606, 0.051057864, -0.065316334],
+    "ternary": [0.0, 0.0, 0.0, 0.0, 0.86602539, 0.86602539, 0.0, -0.86602539, 0.0, 0.86602539, 0.0, 0.86602539],
     "uniform": [-0.3319416, -0.23787683, 0.15671504, -0.34132069],
 }
 
@@ -36,8 +87,8 @@ def net_of(*widths):
 
 
 def test_the_battery_covers_every_registered_part():
-    assert part_names("init") == PARTS
-    assert len(PARTS) == 5
+    assert part_names("init") == sorted([*PARTS, *BORROWED])
+    assert len(PARTS) == 18
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -47,8 +98,8 @@ def test_the_seed_and_the_name_make_the_tensor(part):
         assert torch.equal(tensor, again[name])
         assert tensor.dtype == torch.float32
         assert tensor.device.type == "cpu"
-    assert float((first["layer0.weight"] - other["layer0.weight"]).abs().max()) > 1e-2
-    assert float((first["layer0.weight"] - first["layer1.weight"]).abs().max()) > 1e-2
+    assert (part in DRAWN) == (float((first["layer0.weight"] - other["layer0.weight"]).abs().max()) > 1e-2)
+    assert (part in DRAWN) == (float((first["layer0.weight"] - first["layer1.weight"]).abs().max()) > 1e-2)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -68,7 +119,8 @@ def test_the_number_of_threads_does_not_show(part):
     try:
         for n in (1, 2):
             torch.set_num_threads(n)
-            drawn.append(draw(law(part), net_of(300, 200), 0)["layer0.weight"])
+            with threadpool_limits(limits=n):
+                drawn.append(draw(law(part), net_of(300, 200), 0)["layer0.weight"])
     finally:
         torch.set_num_threads(before)
     assert torch.equal(*drawn)
@@ -121,6 +173,133 @@ def test_orthogonal_rows_or_columns_are_orthonormal(shape, gain):
     np.testing.assert_allclose(gram, np.eye(len(gram)), atol=1e-6)
 
 
+def test_lecun_s_law_is_gaussian_or_uniform():
+    shape = (7, 3, 5, 5)
+    for settings, twin in (({}, law("gaussian")), ({"distribution": "uniform"}, law("uniform", limit="unit"))):
+        np.testing.assert_array_equal(
+            law("lecun", **settings).weight(shape, stream(0, "w")), twin.weight(shape, stream(0, "w"))
+        )
+
+
+def test_rademacher_and_the_signed_constant_take_two_values():
+    shape, fan_in, fan_out = (50, 2, 3, 3), 18, 450
+    for part, settings, value in (
+        ("rademacher", {"gain": 3}, 3 / math.sqrt(fan_in)),
+        ("signed_constant", {}, math.sqrt(2 / fan_in)),
+        ("signed_constant", {"fan": "out", "gain": 1}, math.sqrt(1 / fan_out)),
+    ):
+        w = law(part, **settings).weight(shape, stream(0, "w"))
+        np.testing.assert_allclose(np.unique(w), [-value, value], rtol=1e-6)
+
+
+def test_the_share_of_zeros_of_the_ternary_law_is_the_one_set():
+    w = law("ternary", zeros=0.9, gain=2).weight((100, 200), stream(0, "w"))
+    np.testing.assert_allclose(np.unique(w), [-2 / math.sqrt(20), 0, 2 / math.sqrt(20)], rtol=1e-6)
+    assert abs((w == 0).mean() - 0.9) < 4 * math.sqrt(0.9 * 0.1 / w.size)
+    assert abs((w > 0).mean() - 0.05) < 4 * math.sqrt(0.05 * 0.95 / w.size)
+
+
+@pytest.mark.parametrize(("connections", "n"), [(15, 15), (1, 1), (100, 72)])
+def test_sparse_outputs_have_their_number_of_connections_in_places_of_their_own(connections, n):
+    w = law("sparse", connections=connections).weight((2000, 8, 3, 3), stream(0, "w")).reshape(2000, -1)
+    assert set((w != 0).sum(1).tolist()) == {n}
+    share = n / 72
+    assert np.abs((w != 0).mean(0) - share).max() <= 4.5 * math.sqrt(share * (1 - share) / 2000)
+
+
+@pytest.mark.parametrize(("rank", "found"), [(1, 1), (5, 5), (100, 30)])
+def test_low_rank_weights_have_that_rank(rank, found):
+    w = law("low_rank", rank=rank).weight((30, 6, 3, 3), stream(0, "w")).reshape(30, -1)
+    assert np.linalg.matrix_rank(w, tol=1e-4 * np.linalg.norm(w, 2)) == found
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Linear(5, 5), (5,)),
+        (nn.Conv1d(4, 4, 5, padding=2), (4, 9)),
+        (nn.Conv2d(4, 4, 3, padding=1), (4, 6, 7)),
+        (nn.Conv2d(6, 6, 1, groups=3), (6, 6, 7)),
+        (nn.Conv2d(6, 6, (3, 5), padding=(1, 2), groups=2), (6, 6, 7)),
+        (nn.Conv2d(6, 6, 7, padding=3, groups=6), (6, 8, 8)),
+    ],
+)
+def test_a_layer_drawn_as_the_identity_is_the_identity_times_gain(layer, shape):
+    x = torch.from_numpy(stream(0, "x").standard_normal((2, *shape), dtype=np.float32))
+    y = functional_call(layer, draw(law("identity", gain=3), layer, 0), (x,))
+    torch.testing.assert_close(y, 3 * x, rtol=0, atol=0)
+
+
+def test_the_identity_leaves_extra_outputs_zero_and_drops_extra_inputs():
+    assert law("identity").weight((3, 2), stream(0, "w")).tolist() == [[1, 0], [0, 1], [0, 0]]
+    assert law("identity").weight((2, 3), stream(0, "w")).tolist() == [[1, 0, 0], [0, 1, 0]]
+    by_group = draw(law("identity"), nn.Conv1d(4, 6, 1, groups=2), 0)["weight"][:, :, 0].tolist()
+    assert by_group == [[1, 0], [0, 1], [0, 0], [1, 0], [0, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_identity_kernels_are_those_of_torch_whatever_their_sides(groups):
+    layer = nn.Conv2d(4, 6, (2, 5), groups=groups)
+    assert torch.equal(draw(law("identity"), layer, 0)["weight"], nn.init.dirac_(torch.empty(layer.weight.shape), groups))
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.5])
+@pytest.mark.parametrize(
+    ("layer", "centre"),
+    [
+        (nn.Linear(5, 9), ()),
+        (nn.Linear(9, 5), ()),
+        (nn.Conv1d(4, 7, 5), (2,)),
+        (nn.Conv2d(6, 6, 1), (0, 0)),
+        (nn.Conv2d(6, 12, (3, 5), groups=3), (1, 2)),
+        (nn.Conv2d(6, 6, 3, groups=6), (1, 1)),
+    ],
+)
+def test_delta_orthogonal_layers_are_zero_but_for_orthonormal_centres(layer, centre, gain):
+    w = draw(law("delta_orthogonal", gain=gain), layer, 0)["weight"].double().numpy() / gain
+    middle = w[(slice(None), slice(None), *centre)]
+    np.testing.assert_allclose((middle**2).sum(), (w**2).sum(), rtol=1e-12)
+    for matrix in np.split(middle, getattr(layer, "groups", 1)):
+        gram = matrix.T @ matrix if matrix.shape[0] >= matrix.shape[1] else matrix @ matrix.T
+        np.testing.assert_allclose(gram, np.eye(len(gram)), atol=1e-6)
+
+
+def test_groups_and_tokens_of_a_delta_orthogonal_network_are_drawn_one_by_one():
+    w = draw(law("delta_orthogonal"), nn.Conv2d(6, 6, 1, groups=2), 0)["weight"][:, :, 0, 0]
+    assert float((w[:3] - w[3:]).abs().max()) > 1e-2
+    token = nn.Module()
+    token.class_token = nn.Parameter(torch.empty(1, 1, 30))
+    assert float(draw(law("delta_orthogonal"), token, 0)["class_token"].norm()) == pytest.approx(1, abs=1e-6)
+
+
+NOT_SO = "init=delta_orthogonal needs convolutions with no fewer outputs than inputs and with kernels of odd side; not so: "
+REFUSED = [
+    ([nn.Conv2d(8, 4, 3)], "'0.weight' (4 outputs, 8 inputs)"),
+    ([nn.Conv2d(8, 8, 3), nn.Conv2d(8, 12, 1, groups=2), nn.Conv1d(12, 6, 1, groups=2)], "'2.weight' (3 outputs, 6 inputs)"),
+    ([nn.Conv2d(4, 8, (3, 2)), nn.Linear(8, 3)], "'0.weight' (kernel 3x2)"),
+    ([nn.Conv1d(4, 3, 4), nn.Conv1d(3, 3, 4)], "'0.weight' (3 outputs, 4 inputs), '1.weight' (kernel 4)"),
+    (
+        [nn.Conv1d(n, n - 1, 1) for n in range(8, 2, -1)],
+        "'0.weight' (7 outputs, 8 inputs), '1.weight' (6 outputs, 7 inputs), '2.weight' (5 outputs, 6 inputs), "
+        "'3.weight' (4 outputs, 5 inputs) and 2 more",
+    ),
+]
+
+
+@pytest.mark.parametrize(("layers", "named"), REFUSED)
+def test_delta_orthogonal_names_the_convolutions_that_it_cannot_fill(layers, named):
+    with pytest.raises(ConfigError) as caught:
+        law("delta_orthogonal").check(Network(*layers))
+    assert str(caught.value) == f"{NOT_SO}{named}. Use init=orthogonal, which takes any shape."
+
+
+def test_delta_orthogonal_takes_linear_layers_of_any_shape_and_depthwise_convolutions():
+    net = Network(nn.Conv2d(8, 8, 3, groups=8), nn.Linear(8, 30), nn.Linear(30, 3))
+    law("delta_orthogonal").check(net)
+    with pytest.raises(ConfigError, match=r"init\.branches=zero sets residual branches to zero, but this network has none"):
+        law("delta_orthogonal", branches="zero").check(net)
+
+
 def test_fans_count_the_kernel():
     assert (fans((6, 3, 5, 5)).fan_in, fans((6, 3, 5, 5)).fan_out) == (75, 150)
     assert (fans((7, 4)).fan_in, fans((7, 4)).fan_out) == (4, 7)
@@ -129,4 +308,4 @@ def test_fans_count_the_kernel():
 @pytest.mark.parametrize("part", PARTS)
 def test_the_first_weights_of_seed_0_never_change(part):
     weights = draw(law(part), net_of(4, 3), 0)["layer0.weight"]
-    np.testing.assert_allclose(weights.flatten()[:4].tolist(), GOLDEN[part], atol=1e-6)
+    np.testing.assert_allclose(weights.flatten()[: len(GOLDEN[part])].tolist(), GOLDEN[part], atol=1e-6)

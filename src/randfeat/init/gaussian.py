@@ -18,7 +18,9 @@ from randfeat.seeds import Stream
 class Gaussian(AbstractInit):
     """Gaussian with mean 0 and variance gain**2 / d, d the fan-in.
 
-    With gain 1 a linear layer keeps the variance of its input.
+    With gain 1 a linear layer keeps the variance of its input. The gain is the constant gamma that makes activations and
+    gradients explode or vanish at will: a layer as wide as its input multiplies their second moment by gain**2, and by
+    gain**2 / 2 where a ReLU follows, so that both grow with depth above gain 1 (with ReLU: sqrt(2)) and die out below.
 
     See: LeCun, Bottou, Orr and Mueller, "Efficient backprop" (1998), section 4.6.
     """

@@ -15,6 +15,15 @@ from randfeat.registry import register
 from randfeat.seeds import Stream
 
 
+def frame(rows: int, columns: int, stream: Stream) -> np.ndarray:
+    """A matrix with orthonormal rows, or columns where those are fewer, drawn uniformly; in float64 and one thread."""
+    gaussian = stream.standard_normal((max(rows, columns), min(rows, columns)))
+    with threadpool_limits(limits=1):
+        q, r = qr(gaussian, mode="economic")
+    q *= np.sign(np.diag(r))
+    return q if rows >= columns else q.T
+
+
 @register("init", "orthogonal")
 @dataclass(frozen=True, kw_only=True)
 class Orthogonal(AbstractInit):
@@ -33,9 +42,5 @@ class Orthogonal(AbstractInit):
 
     def weight(self, shape: tuple[int, ...], stream: Stream) -> np.ndarray:
         """See :meth:`AbstractInit.weight`."""
-        rows, columns = shape[0], math.prod(shape[1:])
-        gaussian = stream.standard_normal((max(rows, columns), min(rows, columns)))
-        with threadpool_limits(limits=1):
-            q, r = qr(gaussian, mode="economic")
-        frame = q * np.sign(np.diag(r))
-        return (self.gain * (frame if rows >= columns else frame.T)).reshape(shape).astype(np.float32, order="C")
+        weight = self.gain * frame(shape[0], math.prod(shape[1:]), stream)
+        return weight.reshape(shape).astype(np.float32, order="C")

@@ -1,4 +1,4 @@
-"""The laws of Glorot and of He: a variance from the fans, a uniform or normal shape."""
+"""The laws of LeCun, Glorot and He: a variance from the fans, a uniform or normal shape."""
 
 from __future__ import annotations
 
@@ -21,6 +21,26 @@ def centred(stream: Stream, shape: tuple[int, ...], law: Shape, std: float) -> n
     if law == "normal":
         return stream.standard_normal(shape, dtype=np.float32) * np.float32(std)
     return (2 * stream.random(shape, dtype=np.float32) - 1) * np.float32(math.sqrt(3) * std)
+
+
+@register("init", "lecun")
+@dataclass(frozen=True, kw_only=True)
+class Lecun(AbstractInit):
+    """LeCun's law: variance gain**2 / fan-in, normal or uniform.
+
+    With gain 1 a linear layer keeps the variance of its input. ``normal`` is init=gaussian, ``uniform`` is init=uniform
+    init.limit=unit.
+
+    See: LeCun, Bottou, Orr and Mueller, "Efficient backprop" (1998), section 4.6; Klambauer, Unterthiner, Mayr and
+    Hochreiter, "Self-normalizing neural networks", NIPS 2017, who need it.
+    """
+
+    distribution: Shape = "normal"
+    gain: float = setting(1.0, gt=0)
+
+    def weight(self, shape: tuple[int, ...], stream: Stream) -> np.ndarray:
+        """See :meth:`AbstractInit.weight`."""
+        return centred(stream, shape, self.distribution, self.gain / math.sqrt(fans(shape).fan_in))
 
 
 @register("init", "glorot")
