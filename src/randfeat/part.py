@@ -106,6 +106,8 @@ def _typed(label: str, value: Any, hint: type, bounds: Mapping[str, float]) -> A
         return int(value)
     if hint is float and number and math.isfinite(value):
         return float(value)
+    if hint is str and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # subset.block=3
     if (hint is bool and isinstance(value, bool)) or (hint is str and isinstance(value, str)):
         return value
     raise ConfigError(f"{label} must be {_described(hint, bounds)}, got {value!r}.")

@@ -70,7 +70,8 @@ class RunSpec:
                 "Use data.val_share=0.1, or give one solver.penalty, or solver.keep=last."
             )
         self.init.check(self.network())
-        self.solver.check(self.subset.select(self.network(), self.seeds.subset), self.subset.part)
+        net, seed = self.network(), self.seeds.subset
+        self.solver.check(self.subset.select(net, seed), self.subset.begins(net, seed), self.subset.part)
 
     def network(self) -> Network:
         """The architecture built for the data, on the meta device."""
