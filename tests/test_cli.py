@@ -61,6 +61,14 @@ MISTAKES = [
         ["run", "conf=elm", "subset=middle"],
         "error: subset=middle needs two blocks or more below the head, but there is: hidden1.",
     ),
+    (
+        ["run", "conf=elm", "arch.width=9", "subset=fraction"],
+        "error: subset.fraction=0.1 keeps no row of 'hidden1.linear.weight', which has 9.",
+    ),
+    (
+        ["run", "conf=elm", "subset=last_k", "subset.k=3"],
+        "error: subset.k=3, but this network has 2 layers: hidden1.linear, head. Use subset.k=2.",
+    ),
     (["run", "--device", "cuda:99"], "error: --device cuda:99 is not there. Use --device cpu"),
     (["run", "--log", "wandb"], "error: --log wandb is unknown. Use --log tensorboard."),
     (["run", "--sedes", "3"], "error: No such option: --sedes"),
@@ -156,10 +164,36 @@ def test_show_marks_what_trains_and_what_differs(tmp_path):
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+def test_show_tensors_says_of_every_tensor_what_trains_and_when(tmp_path):
+    words = ["conf=wrn_fraction", "subset=combination", 'subset.of=[fraction,"layer(layer=3)","weights(share=0.25)"]']
+    done = randfeat("show", *words, "subset.head=freeze", "--tensors", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for line in (
+        r" 1 +stem\.weight +16x1x3x3 +weight +\d+ entries of 144 *$",
+        r" 3 +block1_1\.conv2\.weight +16x16x3x3 +weight +all *$",
+        r"   +norm\.0\.bias +64 +shift +all *$",
+        r"10 +head\.weight +10x64 +weight +- *$",
+    ):
+        assert re.search(line, done.stdout, re.MULTILINE), line
+    assert "begins" not in done.stdout
+    later = randfeat("show", "conf=wrn_fraction", "subset=order", "subset.norm=freeze", "--tensors", cwd=tmp_path).stdout
+    assert re.search(r"1 +stem\.weight +16x1x3x3 +weight +all +0\.4\b", later)
+    assert re.search(r"norm\.0\.bias +64 +shift +- +-", later)
+    assert re.search(r"head\.bias +10 +bias +all +0\b", later)
+
+
+def test_show_tensors_fits_80_columns_with_torchvision_s_names(tmp_path):
+    words = ["arch=torchvision", "arch.name=resnet18", "data.resize=32", "solver=sgd", "subset=fraction", "subset.rows=drawn"]
+    done = randfeat("show", *words, "--tensors", cwd=tmp_path)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert re.search(r"layer1_0\.layer1\.0\.conv1\.weight +64x64x3x3 +weight +6 rows of 64\b", done.stdout)
+
+
 def test_ls_lists_every_part_in_one_line(tmp_path):
     done = randfeat("ls", "subset", cwd=tmp_path)
     assert [line.split()[0] for line in done.stdout.splitlines()] == [
-        "all", "block", "first", "fraction", "last", "middle", "none", "norm",
+        "all", "bias", "block", "combination", "first", "first_k", "fraction", "head", "last", "last_k", "layer", "middle",
+        "none", "norm", "order", "patterns", "weights",
     ]  # fmt: skip
     assert "[built in]" in randfeat("ls", "data", cwd=tmp_path).stdout.splitlines()[3]
 

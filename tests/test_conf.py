@@ -21,7 +21,7 @@ def test_the_collections_have_their_sizes():
         "data": 11,
         "arch": 6,
         "init": 20,
-        "subset": 8,
+        "subset": 17,
         "solver": 3,
     }
 
@@ -137,6 +137,45 @@ ERRORS = [
         ["subset=middle"],
         "solver=ridge fits the last layer only, but subset=middle trains 'block3_1.conv.weight'. "
         "Use subset=last, or solver=sgd.",
+    ),
+    (
+        ["subset=order"],
+        "solver=ridge fits the last layer only, but subset=order trains 'block1_1.conv.weight'. "
+        "Use subset=last, or solver=sgd.",
+    ),
+    (
+        ["subset=head", "subset.share=0.5"],
+        "solver=ridge fits the last layer only, but subset=head trains only a part of 'head.weight'. "
+        "Use subset=last, or solver=sgd.",
+    ),
+    (
+        ["subset=patterns", 'subset.rules=["head.weight=train","*=freeze"]'],
+        "solver=ridge fits the last layer only, but subset=patterns leaves 'head.bias' as drawn. "
+        "Use subset=last, or solver=sgd.",
+    ),
+    (
+        ["subset=combination", "subset.how=intersection", 'subset.of=[last,"order(direction=up, until=1)"]'],
+        "solver=ridge fits the last layer only, but subset=combination lets 'head.weight' begin at ",
+    ),
+    (
+        ["subset=patterns", "subset.rules=[head.*=train]"],
+        "'subset.rules=[head.*=train]' is not a word like arch=vgg or arch.width=16. Text with brackets, stars or = needs "
+        "double quotes, and the whole word single ones: 'subset.rules=[\"...\"]'.",
+    ),
+    (["subset=patterns", "subset.rules=[head]"], "subset.rules: 'head' must be PATTERN=train, PATTERN=freeze or PATTERN=SHARE"),
+    (["subset=patterns", 'subset.rules=["*=1.5"]'], "subset.rules: '*=1.5' must be PATTERN=train, PATTERN=freeze or"),
+    (["subset=combination", "subset.of=[]"], "subset.of needs one policy or more, such as subset.of=[first,last]"),
+    (
+        ["subset=combination", 'subset.of=["fraction(frozen=zero)"]'],
+        "in 'fraction(frozen=zero)': frozen=zero does nothing there. Use subset.frozen=zero.",
+    ),
+    (
+        ["subset=combination", 'subset.of=["last(statistics=batch)"]'],
+        "in 'last(statistics=batch)': statistics=batch does nothing there. Use subset.statistics=batch.",
+    ),
+    (
+        ["subset=combination", "subset.of=none", "solver=sgd"],
+        "subset=combination with these switches trains nothing. Use subset=none to score the network as drawn.",
     ),
     (["data.val_share=0"], "solver=ridge chooses on validation rows, but data.val_share=0 keeps none."),
     (["twin=ridge"], "twin=ridge cannot train a whole network. Use twin=sgd or twin=adam."),

@@ -12,6 +12,7 @@ LAYER = {
         ["errors", "typing", "seeds", "part", "registry", "metrics", "network", "split", "model", "places", "cost", "machine"],
         0,
     ),
+    "words": 0,
     **dict.fromkeys([*FAMILIES, "config"], 1),
     **dict.fromkeys(["spec", "record"], 2),
     **dict.fromkeys(["run", "store"], 3),

@@ -12,9 +12,10 @@ from randfeat.errors import ConfigError, ResultsError
 from randfeat.init import draw
 from randfeat.places import data_folder
 from randfeat.record import Status
-from randfeat.run import KEPT_NUMBERS, build, problem, run_one, score_again
+from randfeat.run import KEPT_NUMBERS, build, problem, run_one, score_again, weights_left
 from randfeat.solver import Sgd
 from randfeat.spec import RunSpec
+from randfeat.split import split
 from randfeat.store import Store
 from randfeat.sweep import run_missing, save
 
@@ -99,6 +100,30 @@ def test_frozen_tensors_and_their_statistics_do_not_move():
         assert same == (not name.startswith("block2") or "tracked" in name), name
 
 
+def test_what_is_frozen_of_a_tensor_is_as_drawn_to_the_bit_after_training():
+    words = ["conf=wrn_fraction", "solver.epochs=2", "solver.weight_decay=0.1", "subset=combination", "subset.how=intersection"]
+    spec = spec_of(*words, 'subset.of=["weights(share=0.3)","fraction(fraction=0.5, rows=drawn)"]')
+    drawn, result = draw(spec.init, spec.network(), spec.seeds.weights), run(spec)
+    left = weights_left(spec, result.tensors, data_folder(None), None)
+    trained = split(left, spec.subset.select(spec.network(), spec.seeds.subset)).trained
+    moved = {name: int((left[name] != drawn[name]).sum()) for name in drawn}
+    assert moved == {name: trained[name].numel() if name in trained else 0 for name in drawn}
+    assert 0 < moved["block2_1.conv1.weight"] < drawn["block2_1.conv1.weight"].numel() / 2
+
+
+def test_all_blocks_beginning_at_once_is_training_everything_to_the_last_digit():
+    words = ["conf=wrn_fraction", "solver.epochs=2", "solver.weight_decay=0.01", "arch.dropout=0.2"]
+    everything = run(spec_of(*words, "subset=all"))
+    at_once = run(spec_of(*words, "subset=order", "subset.until=0"))
+    assert at_once.record.metrics == everything.record.metrics
+    assert {name: array.tobytes() for name, array in at_once.tensors.items()} == {
+        name: array.tobytes() for name, array in everything.tensors.items()
+    }
+    later = run(spec_of(*words, "subset=order"))
+    assert later.record.cost["trained_params"] == everything.record.cost["trained_params"]
+    assert later.record.metrics != everything.record.metrics
+
+
 def test_frozen_prefix_kept_or_computed_again_gives_the_same_fit(monkeypatch):
     spec = spec_of("conf=elm", "solver=sgd", "solver.epochs=3", "arch.width=50", "precision=float64")
     kept = run(spec).record.metrics
@@ -134,6 +159,7 @@ def test_saved_tensors_score_again_to_the_same_number(tmp_path):
     for words in (
         ["conf=vgg_random", "arch.width=16"],
         ["conf=wrn_fraction", "solver.epochs=2"],
+        ["conf=wrn_fraction", "solver.epochs=2", "subset=weights", "subset.frozen=zero", "seeds.subset=3"],
         ["conf=elm", "subset=none", "solver=sgd"],
     ):
         spec = spec_of(*words)

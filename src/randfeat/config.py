@@ -97,7 +97,7 @@ def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str | None], dict[str,
         try:
             override = parser.parse_override(word)
         except HydraException:
-            raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.") from None
+            raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.{_quotes(word)}") from None
         key, value = override.key_or_group, override.value()
         if override.is_delete() or override.is_sweep_override():
             raise ConfigError(f"{word!r} does not describe one run. Give every setting one value, such as arch.width=16.")
@@ -114,6 +114,14 @@ def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str | None], dict[str,
         else:
             values[key] = word.lstrip("+")
     return recipes.get("conf", "default"), groups, values
+
+
+def _quotes(word: str) -> str:
+    """What to do about text that Hydra reads as more than text."""
+    key, _, value = word.partition("=")
+    if not any(sign in value for sign in "()=*"):
+        return ""
+    return f" Text with brackets, stars or = needs double quotes, and the whole word single ones: '{key}=[\"...\"]'."
 
 
 def _one_of(word: str, name: str, options: dict[str, str]) -> str:

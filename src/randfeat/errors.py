@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class RandfeatError(Exception):
@@ -31,3 +31,10 @@ def did_you_mean(word: str, options: Iterable[str]) -> str:
 def listing(options: Iterable[str]) -> str:
     """The options in alphabetical order, separated by commas."""
     return ", ".join(sorted(options))
+
+
+def some(options: Sequence[str]) -> str:
+    """The options in their own order; of more than six the first four, the last, and how many there are."""
+    if len(options) <= 6:
+        return ", ".join(options)
+    return f"{', '.join(options[:4])}, ..., {options[-1]} ({len(options)} in all)"

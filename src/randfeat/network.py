@@ -123,6 +123,24 @@ def roles(net: nn.Module) -> dict[str, Role]:
     return {slot.name: slot.role for slot in slots(net)}
 
 
+def bias_of(weight: str) -> str:
+    """The name that the bias beside a weight has where there is one: ``conv.bias``, ``in_proj_bias``."""
+    return weight.removesuffix("weight") + "bias"
+
+
+def layers(net: Network) -> dict[str, list[str]]:
+    """Layer name -> its weight and, where it has one, its bias: every linear or convolutional layer in order, the head last.
+
+    The inner projection of an attention, which is no module of its own, is the layer ``in_proj`` there.
+    """
+    all_roles = roles(net)
+    weights = [name for name, role in all_roles.items() if role is Role.WEIGHT and name.endswith("weight")]
+    return {
+        weight.removesuffix("weight").rstrip("._"): [name for name in (weight, bias_of(weight)) if name in all_roles]
+        for weight in weights
+    }
+
+
 def _role(module: nn.Module, tensor: nn.Parameter) -> Role:
     if isinstance(module, NORMS):
         return Role.GAIN if tensor is module.weight else Role.SHIFT

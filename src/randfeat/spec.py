@@ -73,7 +73,8 @@ class RunSpec:
                 f"Use data.val_share=0.1, or {self.solver.without_choice}."
             )
         self.init.check(self.network())
-        self.solver.check(self.subset.select(self.network(), self.seeds.subset), self.subset.part)
+        net, seed = self.network(), self.seeds.subset
+        self.solver.check(self.subset.select(net, seed), self.subset.begins(net, seed), self.subset.part)
 
     def network(self) -> Network:
         """The architecture built for the data, on the meta device."""

@@ -5,7 +5,7 @@ A trained row is a parameter of its own, so no optimizer, weight decay or moment
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +30,38 @@ Choice = bool | Tensor | Entries
 
 Selection = Mapping[str, Choice]
 """A choice for every tensor of the network."""
+
+
+def union(choices: Iterable[Choice], shape: torch.Size) -> Choice:
+    """What trains of a tensor by any of these choices."""
+    return _from_mask(torch.stack([_mask(choice, shape) for choice in choices]).any(0))
+
+
+def intersection(choices: Iterable[Choice], shape: torch.Size) -> Choice:
+    """What trains of a tensor by all of these choices."""
+    return _from_mask(torch.stack([_mask(choice, shape) for choice in choices]).all(0))
+
+
+def _mask(choice: Choice, shape: torch.Size) -> Tensor:
+    """True where an entry trains."""
+    if isinstance(choice, bool):
+        return torch.full(shape, choice)
+    mask = torch.zeros(shape, dtype=torch.bool)
+    if isinstance(choice, Entries):
+        mask.view(-1)[choice.index] = True
+    else:
+        mask[choice] = True
+    return mask
+
+
+def _from_mask(mask: Tensor) -> Choice:
+    """The plainest choice that says it: all or nothing, else rows, else entries."""
+    if mask.all() or not mask.any():
+        return bool(mask.all())
+    rows = mask.flatten(1) if mask.ndim > 1 else mask[:, None]
+    if torch.equal(rows.any(1), rows.all(1)):
+        return rows.all(1).nonzero()[:, 0]
+    return Entries(mask.view(-1).nonzero()[:, 0])
 
 
 class Place(NamedTuple):

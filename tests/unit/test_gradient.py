@@ -1,4 +1,4 @@
-"""Training some rows of a tensor: against a slow twin on the whole tensor, and to the bit where nothing may change."""
+"""Training some rows or entries, or some tensors later: against a slow twin, and to the bit where nothing may change."""
 
 from __future__ import annotations
 
@@ -13,14 +13,24 @@ from randfeat.registry import make_part
 from randfeat.seeds import stream
 from randfeat.solver import Problem
 from randfeat.solver.schedule import schedule
-from randfeat.split import split
+from randfeat.split import Entries, split
 from randfeat.typing import Examples
 
-ROWS = torch.tensor([4, 1, 2])
-REST = [0, 3, 5]
+CHOICES = {"rows": torch.tensor([4, 1, 2]), "entries": Entries(torch.tensor([29, 3, 0, 17, 11]))}
+ROWS = CHOICES["rows"]
 
 
-def setting():
+def trains(choice):
+    """True where an entry of the 6 x 5 weight trains."""
+    mask = torch.zeros(6, 5, dtype=torch.bool)
+    if isinstance(choice, Entries):
+        mask.view(-1)[choice.index] = True
+    else:
+        mask[choice] = True
+    return mask
+
+
+def setting(choice=ROWS):
     g = torch.Generator().manual_seed(0)
     x = torch.randn(60, 5, generator=g, dtype=torch.float64)
     y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
@@ -28,15 +38,17 @@ def setting():
         "a.weight": torch.randn(6, 5, generator=g, dtype=torch.float64),
         "head.weight": torch.randn(3, 6, generator=g, dtype=torch.float64),
     }
-    return x, y, split(weights, {"a.weight": ROWS, "head.weight": False}), weights
+    return x, y, split(weights, {"a.weight": choice, "head.weight": False}), weights
 
 
 def score(weights, x):
     return torch.tanh(x @ weights["a.weight"].T) @ weights["head.weight"].T
 
 
-def fit(solver, x, y, halves):
+def fit(solver, x, y, halves, begins=None, seen=None):
     def logits(trained, z):
+        if seen is not None:
+            seen.append({name: tensor.detach().clone() for name, tensor in trained.items()})
         return score(halves.merge(trained), z)
 
     nothing = Examples(x[:0], y[:0])
@@ -53,6 +65,7 @@ def fit(solver, x, y, halves):
             lambda: None,
             stream(0, "order"),
             lambda step: None,
+            begins or {},
         )
     )
 
@@ -65,33 +78,36 @@ SOLVERS = {
 
 
 @pytest.mark.parametrize("name", list(SOLVERS))
-def test_frozen_rows_are_the_same_to_the_bit_after_a_hundred_steps(name):
-    x, y, halves, weights = setting()
+@pytest.mark.parametrize("choice", list(CHOICES))
+def test_frozen_rows_and_entries_are_the_same_to_the_bit_after_a_hundred_steps(name, choice):
+    x, y, halves, weights = setting(CHOICES[choice])
     fitted = fit(make_part("solver", SOLVERS[name] | {"epochs": 25, "batch_size": 15}), x, y, halves)
-    merged = halves.merge(fitted.trained)
-    assert torch.equal(merged["a.weight"][REST], weights["a.weight"][REST])
+    merged, mask = halves.merge(fitted.trained), trains(CHOICES[choice])
+    assert torch.equal(merged["a.weight"][~mask], weights["a.weight"][~mask])
     assert torch.equal(merged["head.weight"], weights["head.weight"])
-    assert float((merged["a.weight"][ROWS] - weights["a.weight"][ROWS]).abs().min()) > 1e-4
+    assert float((merged["a.weight"][mask] - weights["a.weight"][mask]).abs().min()) > 1e-4
 
 
-def test_the_gradient_of_trained_rows_is_those_rows_of_the_whole_gradient():
-    x, y, halves, weights = setting()
-    rows = halves.trained["a.weight"].clone().requires_grad_()
-    F.cross_entropy(score(halves.merge({"a.weight": rows}), x), y).backward()
+@pytest.mark.parametrize("choice", list(CHOICES))
+def test_the_gradient_of_what_trains_is_that_part_of_the_whole_gradient(choice):
+    x, y, halves, weights = setting(CHOICES[choice])
+    part = halves.trained["a.weight"].clone().requires_grad_()
+    F.cross_entropy(score(halves.merge({"a.weight": part}), x), y).backward()
     full = weights["a.weight"].clone().requires_grad_()
     F.cross_entropy(score(weights | {"a.weight": full}, x), y).backward()
-    torch.testing.assert_close(rows.grad, full.grad[ROWS], rtol=1e-12, atol=1e-14)
+    expected = full.grad[ROWS] if choice == "rows" else full.grad.flatten()[CHOICES[choice].index]
+    torch.testing.assert_close(part.grad, expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", list(SOLVERS))
-def test_the_steps_equal_a_slow_twin_with_a_mask(name):
-    x, y, halves, weights = setting()
+@pytest.mark.parametrize("choice", list(CHOICES))
+def test_the_steps_equal_a_slow_twin_with_a_mask(name, choice):
+    x, y, halves, weights = setting(CHOICES[choice])
     part = make_part("solver", SOLVERS[name] | {"epochs": 10, "batch_size": 15})
     fitted = fit(part, x, y, halves)
     order = stream(0, "order")
     order.integers(2**63)
-    w, mask = weights["a.weight"].clone(), torch.zeros(6, 1, dtype=torch.float64)
-    mask[ROWS] = 1
+    w, mask = weights["a.weight"].clone(), trains(CHOICES[choice])
     v, s, step = torch.zeros_like(w), torch.zeros_like(w), 0
     for _ in range(10):
         for batch in np.array_split(order.permutation(60), 4):
@@ -108,6 +124,65 @@ def test_the_steps_equal_a_slow_twin_with_a_mask(name):
                 change = rate * (g + part.momentum * v if part.nesterov else v)
             w = w - mask * change
     torch.testing.assert_close(halves.merge(fitted.trained)["a.weight"], w, rtol=1e-6, atol=1e-8)
+
+
+def both():
+    """The same two layers, both to be trained."""
+    x, y, _, weights = setting()
+    return x, y, split(weights, dict.fromkeys(weights, True)), weights
+
+
+@pytest.mark.parametrize("name", list(SOLVERS))
+@pytest.mark.parametrize("late", ["a.weight", "head.weight"])
+def test_a_tensor_stays_as_drawn_to_the_bit_until_it_begins_and_then_trains_without_a_past(name, late):
+    """Ten epochs of four steps; one layer begins at 0.525, after 21 steps. The twin starts its averages then, from zero."""
+    x, y, halves, weights = both()
+    part, seen = make_part("solver", SOLVERS[name] | {"epochs": 10, "batch_size": 15, "schedule": "constant"}), []
+    fitted = fit(part, x, y, halves, {late: 0.525}, seen).trained
+    early = next(other for other in weights if other != late)
+    assert len(seen) == 40
+    assert all(torch.equal(step[late], weights[late]) for step in seen[:22])
+    assert not torch.equal(seen[22][late], weights[late])
+    assert not torch.equal(seen[1][early], weights[early])
+    order = stream(0, "order")
+    order.integers(2**63)
+    w = {name: tensor.clone() for name, tensor in weights.items()}
+    v, s, n = ({name: torch.zeros_like(w[name]) for name in w} for _ in range(3))
+    batches = [batch for _ in range(10) for batch in np.array_split(order.permutation(60), 4)]
+    for step, batch in enumerate(batches):
+        leaves = {name: tensor.clone().requires_grad_() for name, tensor in w.items()}
+        F.cross_entropy(score(leaves, x[batch]), y[batch]).backward()
+        for tensor in [early] if step < 21 else [early, late]:
+            g = leaves[tensor].grad
+            n[tensor] += 1
+            if name == "adam":
+                v[tensor], s[tensor] = 0.9 * v[tensor] + 0.1 * g, 0.999 * s[tensor] + 0.001 * g**2
+                mean, spread = v[tensor] / (1 - 0.9 ** n[tensor]), (s[tensor] / (1 - 0.999 ** n[tensor])).sqrt()
+                change = mean / (spread + 1e-8) + 0.05 * w[tensor]
+            else:
+                g = g + 0.05 * w[tensor]
+                v[tensor] = part.momentum * v[tensor] + g
+                change = g + part.momentum * v[tensor] if part.nesterov else v[tensor]
+            w[tensor] = w[tensor] - part.lr * change
+    for tensor in w:
+        torch.testing.assert_close(fitted[tensor], w[tensor], rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", list(SOLVERS))
+def test_beginning_at_once_is_training_to_the_last_digit(name):
+    x, y, halves, weights = both()
+    part = make_part("solver", SOLVERS[name] | {"epochs": 5, "batch_size": 15})
+    plain, named = (fit(part, x, y, halves, begins).trained for begins in ({}, dict.fromkeys(weights, 0.0)))
+    assert all(torch.equal(plain[tensor], named[tensor]) for tensor in weights)
+
+
+def test_until_anything_begins_nothing_moves():
+    x, y, halves, weights = both()
+    part, seen = make_part("solver", SOLVERS["sgd"] | {"epochs": 2, "batch_size": 15}), []
+    fitted = fit(part, x, y, halves, dict.fromkeys(weights, 0.5), seen)
+    assert fitted.status == "ok"
+    assert all(torch.equal(step[tensor], weights[tensor]) for step in seen[:5] for tensor in weights)
+    assert not any(torch.equal(fitted.trained[tensor], weights[tensor]) for tensor in weights)
 
 
 def rates(name, n, lr=0.5):

@@ -51,3 +51,9 @@ def test_settings_go_through_json_and_come_back(**settings):
     words = json.loads(json.dumps(part.settings()))
     assert make_part("solver", words) == part
     assert {name: words[name] for name in settings} == settings
+
+
+def test_a_whole_number_is_text_where_text_is_asked_for():
+    assert make_part("subset", {"part": "block", "block": 2}) == make_part("subset", {"part": "block", "block": "2"})
+    with pytest.raises(ConfigError, match=r"subset\.block must be text, got 2\.5\."):
+        make_part("subset", {"part": "block", "block": 2.5})

@@ -1,14 +1,15 @@
-"""What a network is made of, unit by unit: output shape, parameters, what trains, FLOPs and memory."""
+"""What a network is made of: unit by unit, with parameters, FLOPs and memory; tensor by tensor, with what trains of it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from randfeat.network import Network, outline, unit_of
-from randfeat.split import Selection, n_trained
+from randfeat.network import Network, layers, outline, roles, unit_of
+from randfeat.split import Choice, Entries, Selection, n_trained
 from randfeat.typing import Task
 
 
@@ -48,3 +49,49 @@ def anatomy(net: Network, task: Task, selection: Selection) -> list[Unit]:
         count = sum(trained[tensor] for tensor in own)
         units.append(Unit(name, tuple(x.shape[1:]), params, count, counter.get_total_flops(), mib))
     return units
+
+
+@dataclass(frozen=True)
+class Line:
+    """One tensor of a network.
+
+    Attributes:
+        layer: the number of the layer that it is the weight of, from 1; None for other tensors.
+        name: the tensor's name.
+        shape: of it.
+        role: what it does in its layer.
+        trains: ``all``, ``rows 0-3 of 64``, ``rows 1, 7, 9 of 64``, ``12 rows of 64``, ``102 entries of 1,024``, or ``-``.
+        begins: the share of the training after which it starts to train.
+    """
+
+    layer: int | None
+    name: str
+    shape: tuple[int, ...]
+    role: str
+    trains: str
+    begins: float
+
+
+def lines(net: Network, selection: Selection, begins: Mapping[str, float]) -> list[Line]:
+    """Every tensor of the network, in its order."""
+    numbers = {tensors[0]: k for k, tensors in enumerate(layers(net).values(), 1)}
+    found = []
+    for name, role in roles(net).items():
+        shape = net.get_parameter(name).shape
+        words = trains(selection[name], shape)
+        found.append(Line(numbers.get(name), name, tuple(shape), role.value, words, begins.get(name, 0.0)))
+    return found
+
+
+def trains(choice: Choice, shape: torch.Size) -> str:
+    """A choice for a tensor in words; rows are numbered from 0, and up to four are named."""
+    if isinstance(choice, bool):
+        return "all" if choice else "-"
+    if isinstance(choice, Entries):
+        return f"{len(choice):,} entries of {shape.numel():,}"
+    rows: list[int] = choice.tolist()
+    if len(rows) > 1 and rows == list(range(rows[0], rows[-1] + 1)):
+        return f"rows {rows[0]}-{rows[-1]} of {shape[0]:,}"
+    if len(rows) > 4:
+        return f"{len(rows):,} rows of {shape[0]:,}"
+    return f"row{'s' if len(rows) > 1 else ''} {', '.join(map(str, rows))} of {shape[0]:,}"

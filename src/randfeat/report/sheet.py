@@ -1,14 +1,17 @@
-"""The two tables of ``randfeat show``: a spec with its non-defaults marked, a network with what trains in it."""
+"""The tables of ``randfeat show``: a spec with its non-defaults marked, a network by units and by tensors."""
 
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from randfeat.probe.anatomy import Unit
+    from randfeat.probe.anatomy import Line, Unit
     from randfeat.spec import RunSpec
 
 
@@ -55,3 +58,32 @@ def unit_sheet(units: list[Unit], shape: tuple[int, ...]) -> Table:
         numbers = (f"{unit.params:,}", f"{unit.trained:,}", f"{unit.flops / 1e6:,.2f}", f"{unit.mib:,.2f}")
         table.add_row(unit.name, output, *numbers)
     return table
+
+
+def tensor_sheet(lines: list[Line], width: int) -> Table:
+    """One line per tensor: what of it trains, and when, where some begin later. Names too long for ``width`` are folded."""
+    later = any(line.begins > 0 for line in lines)
+    headers = ["layer", "tensor", "shape", "role", "trains", *(["begins"] if later else [])]
+    rows = [
+        ["" if line.layer is None else str(line.layer), line.name, "x".join(map(str, line.shape)), line.role, line.trains]
+        + ([f"{line.begins:.3g}" if line.trains != "-" else "-"] if later else [])
+        for line in lines
+    ]
+    wide = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
+    wide[1], wide[4] = 0, min(wide[4], 24)  # what trains may stand on two lines
+    room = max(24, width - sum(wide) - 2 * (len(headers) - 1))
+    table = Table(
+        title="tensors", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False
+    )
+    for name in headers:
+        table.add_column(name, justify="right" if name in ("layer", "begins") else "left", no_wrap=name != "trains")
+    for row in rows:
+        table.add_row(*map(Text, [row[0], _folded(row[1], room), *row[2:]]))
+    return table
+
+
+def _folded(name: str, width: int) -> str:
+    """A tensor's name on lines of at most this width, cut behind its dots where that can be."""
+    if len(name) <= width:
+        return name
+    return "\n".join(line.replace(". ", ".") for line in textwrap.wrap(name.replace(".", ". "), width))

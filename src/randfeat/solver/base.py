@@ -83,8 +83,13 @@ class AbstractSolver(Part):
     """A way to fit the trained tensors to the training rows."""
 
     @abstractmethod
-    def check(self, selection: Selection, subset: str) -> None:
+    def check(self, selection: Selection, begins: Mapping[str, float], subset: str) -> None:
         """Nothing, where this solver can fit what the selection trains.
+
+        Args:
+            selection: a choice for every tensor.
+            begins: when tensors begin to train, see :class:`Problem`.
+            subset: the policy's name, for the message.
 
         Raises:
             ConfigError: it cannot; says what could.

@@ -52,7 +52,7 @@ class AbstractGradient(AbstractSolver):
     def optimizer(self, tensors: Iterable[Tensor]) -> Optimizer:
         """The optimizer over the trained tensors."""
 
-    def check(self, selection: Selection, subset: str) -> None:
+    def check(self, selection: Selection, begins: Mapping[str, float], subset: str) -> None:
         """See :meth:`AbstractSolver.check`."""
         if subset != "none" and not any(choice is not False for choice in selection.values()):
             raise ConfigError(
@@ -128,7 +128,8 @@ class AbstractGradient(AbstractSolver):
             scores_NK = problem.logits(trained, problem.prepare(x_rows))
             loss = F.cross_entropy(scores_NK, y_N[rows], label_smoothing=self.label_smoothing)
             optimizer.zero_grad()  # a tensor without a gradient is passed over: no decay, no momentum
-            loss.backward()  # type: ignore[no-untyped-call]
+            if loss.requires_grad:  # else nothing has begun yet
+                loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             rates.step()
             loss_sum += loss.detach().double() * len(batch)

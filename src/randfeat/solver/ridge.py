@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,7 @@ from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.solver.base import AbstractSolver, Fitted, Problem, Step
 from randfeat.solver.least_squares import AbstractSystem, Dual, Primal, Solution
-from randfeat.split import Selection
+from randfeat.split import Choice, Selection
 
 
 @register("solver", "ridge")
@@ -41,16 +41,13 @@ class Ridge(AbstractSolver):
         if not self.penalty:
             raise ConfigError("solver.penalty needs one number or more, got an empty list.")
 
-    def check(self, selection: Selection, subset: str) -> None:
+    def check(self, selection: Selection, begins: Mapping[str, float], subset: str) -> None:
         """See :meth:`AbstractSolver.check`."""
         for name, choice in selection.items():
-            in_head = unit_of(name) == HEAD
-            if choice is not in_head:
-                verb = "leaves" if in_head else "trains"
-                state = " as drawn" if in_head else ""
+            fault = _fault(name, choice, begins.get(name, 0.0))
+            if fault:
                 raise ConfigError(
-                    f"solver=ridge fits the last layer only, but subset={subset} {verb} {name!r}{state}. "
-                    "Use subset=last, or solver=sgd."
+                    f"solver=ridge fits the last layer only, but subset={subset} {fault}. Use subset=last, or solver=sgd."
                 )
 
     @property
@@ -85,6 +82,17 @@ class Ridge(AbstractSolver):
             f"{HEAD}.bias": solved[penalty].intercept_K.to(like.dtype),
         }
         return Fitted(head, chosen={"penalty": penalty})
+
+
+def _fault(name: str, choice: Choice, begin: float) -> str:
+    """What a policy asks for that a head solved at once and whole cannot give, or nothing."""
+    if unit_of(name) != HEAD:
+        return "" if choice is False else f"trains {name!r}"
+    if choice is False:
+        return f"leaves {name!r} as drawn"
+    if choice is not True:
+        return f"trains only a part of {name!r}"
+    return f"lets {name!r} begin at {begin:g} of the training" if begin > 0 else ""
 
 
 def _gather(problem: Problem) -> AbstractSystem:

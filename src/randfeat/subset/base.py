@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from randfeat.network import HEAD, Network, norm_layers, unit_of
 from randfeat.part import Part
+from randfeat.seeds import stream
 from randfeat.split import Choice, Selection
 
 Switch = Literal["policy", "train", "freeze"]
@@ -63,3 +69,18 @@ def whole(net: Network, units: Iterable[str]) -> dict[str, Choice]:
     """Every tensor of these units, whole."""
     wanted = set(units)
     return {name: True for name, _ in net.named_parameters() if unit_of(name) in wanted}
+
+
+def kept(share: float, n: int) -> int:
+    """How many of n a share keeps: the whole part of their product."""
+    return int(share * n + 1e-9)
+
+
+def least(n: int) -> float:
+    """The smallest share, in thousandths, that keeps one of n."""
+    return math.ceil(1000 / n) / 1000
+
+
+def drawn(k: int, n: int, seed: int, name: str) -> Tensor:
+    """Of the numbers below n, k drawn without replacement from the stream of seeds.subset and this tensor's name; rising."""
+    return torch.from_numpy(np.sort(stream(seed, "subset", name).permutation(n)[:k]))

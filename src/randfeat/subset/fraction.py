@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from randfeat.errors import ConfigError
-from randfeat.network import HEAD, Network, Role, norm_layers, roles, unit_of
+from randfeat.network import HEAD, Network, Role, bias_of, norm_layers, roles, unit_of
 from randfeat.part import setting
 from randfeat.registry import register
-from randfeat.seeds import stream
 from randfeat.split import Choice
-from randfeat.subset.base import AbstractSubset, Switch
+from randfeat.subset.base import AbstractSubset, Switch, drawn, kept, least
 
 
 @register("subset", "fraction")
@@ -52,18 +49,16 @@ class Fraction(AbstractSubset):
                 chosen[name] = True
             elif role is Role.WEIGHT:
                 rows = self._rows(name, shapes[name][0], seed)
-                bias = name.removesuffix("weight") + "bias"  # linear.bias, in_proj_bias
-                chosen |= {name: rows, bias: rows} if bias in shapes else {name: rows}
+                chosen |= {tensor: rows for tensor in (name, bias_of(name)) if tensor in shapes}
         return chosen
 
     def _rows(self, name: str, n: int, seed: int) -> Choice:
-        n_rows = min(self.count, n) if self.count is not None else int(self.fraction * n + 1e-9)
+        n_rows = min(self.count, n) if self.count is not None else kept(self.fraction, n)
         if n_rows == 0:
             raise ConfigError(
                 f"subset.fraction={self.fraction:g} keeps no row of {name!r}, which has {n}. "
-                f"Use subset.fraction={np.ceil(1000 / n) / 1000:g} or more, or subset.count=1."
+                f"Use subset.fraction={least(n):g} or more, or subset.count=1."
             )
         if n_rows == n:
             return True
-        rows: Tensor = torch.arange(n_rows)
-        return rows if self.rows == "first" else torch.from_numpy(np.sort(stream(seed, "subset", name).permutation(n)[:n_rows]))
+        return torch.arange(n_rows) if self.rows == "first" else drawn(n_rows, n, seed, name)

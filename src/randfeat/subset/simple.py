@@ -1,11 +1,11 @@
-"""The policies that need no setting: everything, nothing, the head, the norm layers."""
+"""The policies that need no setting: everything, nothing, the last layer, the norm layers, the biases."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from randfeat.errors import ConfigError
-from randfeat.network import HEAD, Network, norm_layers
+from randfeat.network import HEAD, Network, Role, norm_layers, roles, unit_of
 from randfeat.registry import register
 from randfeat.split import Choice
 from randfeat.subset.base import AbstractSubset, whole
@@ -59,4 +59,24 @@ class Norm(AbstractSubset):
         names = [f"{layer}.{name}" for layer, module in layers.items() for name, _ in module.named_parameters()]
         if not names:
             raise ConfigError("subset=norm trains norm layers, but this network has none. Use arch.norm=batch, or subset=last.")
+        return dict.fromkeys(names, True)
+
+
+@register("subset", "bias")
+@dataclass(frozen=True, kw_only=True)
+class Bias(AbstractSubset):
+    """The biases alone train, the head's among them; shifts of norm layers do with subset.norm=train.
+
+    See: Ben Zaken, Goldberg and Ravfogel, "BitFit: simple parameter-efficient fine-tuning for transformer-based masked
+    language-models", ACL 2022.
+    """
+
+    def choose(self, net: Network, seed: int) -> dict[str, Choice]:
+        """See :meth:`AbstractSubset.choose`."""
+        names = [name for name, role in roles(net).items() if role is Role.BIAS]
+        if self.head == "freeze" and self.norm != "train" and all(unit_of(name) == HEAD for name in names):
+            raise ConfigError(
+                f"subset=bias with subset.head=freeze trains nothing, for this network's biases are {', '.join(names)} alone. "
+                "Use subset.head=policy, or subset=norm."
+            )
         return dict.fromkeys(names, True)
