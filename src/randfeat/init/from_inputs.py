@@ -76,7 +76,6 @@ class AbstractFromInputs(AbstractInit):
         with one_thread():
             return refilled(net, weights, wanted[:1] if self.layers == "first" else wanted, examples.x, refill)
 
-
     def _check_inputs(self, slot: Slot, x: Tensor) -> None:
         same = bool((x == x[:1]).all())
         if same or not bool(x.isfinite().all()):
