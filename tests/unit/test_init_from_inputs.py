@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import nn
 
 from randfeat.errors import ConfigError
 from randfeat.init import NOTHING, AbstractFromInputs, Sources, draw
+from randfeat.init.from_inputs import one_thread
 from randfeat.init.whitened_patches import whitened
 from randfeat.init.windows import Windows
 from randfeat.network import Network, norm_layers, slots
@@ -29,7 +30,7 @@ ARCHES = {
     "wrn": {"part": "wrn", "depth": 10},
     "torchvision": {"part": "torchvision", "name": "resnet18"},
     "depthwise": {"part": "torchvision", "name": "mobilenet_v3_small"},
-    "tokens": {"part": "torchvision", "name": "swin_t"},
+    "tokens": {"part": "torchvision", "name": "swin_v2_t"},
 }
 TASK = Task((3, 16, 16), 4)
 
@@ -108,7 +109,7 @@ def test_a_layer_is_shown_what_it_sees_in_a_plain_forward_pass_of_the_finished_n
     net, x, looking = make_part("arch", ARCHES[arch]).build(task), normal(6, *task.shape), Looking()
     weights = draw(looking, net, 0, showing(x))
     seen = really(net, weights, x)
-    assert looking.shown.keys() == seen.keys() - {"head.weight"}
+    assert looking.shown.keys() == {name for name, (x_seen, _) in seen.items() if len(x_seen) == 6} - {"head.weight"}
     for name, shown in looking.shown.items():
         torch.testing.assert_close(shown, seen[name][0], rtol=1e-4, atol=1e-4 * float(shown.abs().max()))
 
@@ -153,6 +154,15 @@ def test_threads_show_in_no_layer_and_their_number_is_left_as_it_was(part, arch)
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+
+def test_one_thread_is_one_in_every_library_and_none_keeps_it():
+    with threadpool_limits(limits=3):
+        with one_thread():
+            within = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+        after = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+    assert set(within.values()) == {1}
+    assert set(after.values()) == {3}
 
 
 # LSUV
