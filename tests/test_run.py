@@ -161,6 +161,8 @@ def test_saved_tensors_score_again_to_the_same_number(tmp_path):
         ["conf=wrn_fraction", "solver.epochs=2"],
         ["conf=wrn_fraction", "solver.epochs=2", "subset=weights", "subset.frozen=zero", "seeds.subset=3"],
         ["conf=elm", "subset=none", "solver=sgd"],
+        ["conf=vgg_random", "arch.width=4", "init=kmeans_patches"],
+        ["conf=wrn_fraction", "solver.epochs=1", "init=lsuv"],
     ):
         spec = spec_of(*words)
         result = run(spec)

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from randfeat.errors import ConfigError
 from randfeat.init import draw
 from randfeat.model import Model
-from randfeat.network import norm_layers
+from randfeat.network import Role, norm_layers, roles
 from randfeat.registry import make_part, part_names
 from randfeat.split import split
 from randfeat.typing import Task
@@ -133,7 +133,13 @@ def test_a_resnet_of_6n_plus_2_layers_has_448n_plus_224_norm_parameters(n):
     assert sum(n_parameters(layer) for layer in norm_layers(net).values()) == 448 * n + 224
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "swin_t"])
+def test_norm_layers_that_torchvision_defines_itself_are_norm_layers():
+    net = build("torchvision", Task((3, 32, 32), 5), name="convnext_tiny")
+    assert len(norm_layers(net)) == 23  # one in each of 18 blocks, after the stem, before 3 halvings and the head
+    assert roles(net)["features_0.features.0.1.weight"] is Role.GAIN
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "swin_t", "convnext_tiny"])
 def test_the_units_of_a_torchvision_model_compute_what_the_model_computes(name):
     from torchvision import models
 

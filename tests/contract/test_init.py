@@ -12,13 +12,19 @@ from torch import nn
 from torch.func import functional_call
 
 from randfeat.errors import ConfigError
-from randfeat.init import draw, fans
+from randfeat.init import NOTHING, Sources, draw, fans
 from randfeat.network import Network
 from randfeat.registry import make_part, part_names
 from randfeat.seeds import stream
+from randfeat.typing import Examples
 
 BORROWED = ["from", "pretrained"]  # what they give is not drawn: tests/unit/test_init_borrowed.py
 PARTS = [
+    "class_differences",
+    "kmeans_patches",
+    "lsuv",
+    "patches",
+    "whitened_patches",
     "chrono",
     "delta_orthogonal",
     "gabor",
@@ -39,7 +45,13 @@ PARTS = [
     "uniform",
 ]
 DRAWN = [part for part in PARTS if part != "identity"]
+FROM_INPUTS = {"class_differences", "kmeans_patches", "lsuv", "patches", "whitened_patches"}
 GOLDEN = {
+    "class_differences": [0.37484619, 0.09487931, -0.4079684, 0.82707316],
+    "kmeans_patches": [-0.2340633, -0.6490193, 0.18262924, 0.70045334],
+    "lsuv": [0.28226173, -0.6737386, 0.43703502, -0.5624699],
+    "patches": [-0.7666983, 0.04888838, 0.08308064, 0.63472927],
+    "whitened_patches": [0.47463468, -0.7362994, -0.18408893, 0.44575366],
     "chrono": [0.27665177, -0.660348, 0.42834893, -0.55129081],  # orthogonal
     "delta_orthogonal": [0.27665177, -0.660348, 0.42834893, -0.55129081],
     "gabor": [-0.14685097, 0.8386116, -0.47985598, -0.21190466],
@@ -86,14 +98,29 @@ def net_of(*widths):
     return net
 
 
+def sources(part, net, rows="rows"):
+    """Constructed rows for the laws that look at rows; nothing at all for the others."""
+    if part not in FROM_INPUTS:
+        return NOTHING
+    first = next(iter(net))
+    shape = (first.in_channels, 5, 5) if isinstance(first, nn.Conv2d) else (first.in_features,)
+    x = torch.from_numpy(stream(0, rows).standard_normal((256, *shape)).astype(np.float32))
+    y_N = torch.arange(256) % 3
+    return Sources(lambda n: Examples(x[:n], y_N[:n]), NOTHING.recall, NOTHING.folder)
+
+
+def drawn(part, net, seed):
+    return draw(law(part), net, seed, sources(part, net))
+
+
 def test_the_battery_covers_every_registered_part():
     assert part_names("init") == sorted([*PARTS, *BORROWED])
-    assert len(PARTS) == 18
+    assert len(PARTS) == 23
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_seed_and_the_name_make_the_tensor(part):
-    first, again, other = (draw(law(part), net_of(20, 20, 20), seed) for seed in (0, 0, 1))
+    first, again, other = (drawn(part, net_of(20, 20, 20), seed) for seed in (0, 0, 1))
     for name, tensor in first.items():
         assert torch.equal(tensor, again[name])
         assert tensor.dtype == torch.float32
@@ -102,28 +129,35 @@ def test_the_seed_and_the_name_make_the_tensor(part):
     assert (part in DRAWN) == (float((first["layer0.weight"] - first["layer1.weight"]).abs().max()) > 1e-2)
 
 
+@pytest.mark.parametrize("part", sorted(FROM_INPUTS))
+def test_laws_that_look_at_rows_give_other_weights_for_other_rows(part):
+    net = net_of(9, 8)
+    one, other = (draw(law(part), net, 0, sources(part, net, rows))["layer0.weight"] for rows in ("rows", "others"))
+    assert float((one - other).abs().max()) > 1e-3
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_tensors_are_contiguous(part):
-    assert all(tensor.is_contiguous() for tensor in draw(law(part), net_of(20, 20), 0).values())
+    assert all(tensor.is_contiguous() for tensor in drawn(part, net_of(20, 20), 0).values())
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_another_layer_shifts_no_tensor(part):
-    small, large = draw(law(part), net_of(9, 8), 3), draw(law(part), net_of(9, 8, 7), 3)
+    small, large = drawn(part, net_of(9, 8), 3), drawn(part, net_of(9, 8, 7), 3)
     assert torch.equal(small["layer0.weight"], large["layer0.weight"])
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_number_of_threads_does_not_show(part):
-    before, drawn = torch.get_num_threads(), []
+    before, tensors = torch.get_num_threads(), []
     try:
         for n in (1, 2):
             torch.set_num_threads(n)
             with threadpool_limits(limits=n):
-                drawn.append(draw(law(part), net_of(300, 200), 0)["layer0.weight"])
+                tensors.append(drawn(part, net_of(300, 200), 0)["layer0.weight"])
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(*drawn)
+    assert torch.equal(*tensors)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -131,17 +165,17 @@ def test_the_global_random_state_is_neither_used_nor_moved(part):
     torch.manual_seed(1)
     np.random.seed(1)
     state = torch.get_rng_state()
-    first = draw(law(part), net_of(9, 8), 0)
+    first = drawn(part, net_of(9, 8), 0)
     assert torch.equal(state, torch.get_rng_state())
     np.random.seed(2)
-    assert torch.equal(first["layer0.weight"], draw(law(part), net_of(9, 8), 0)["layer0.weight"])
+    assert torch.equal(first["layer0.weight"], drawn(part, net_of(9, 8), 0)["layer0.weight"])
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_biases_are_zero_and_norm_layers_the_identity(part):
     with torch.device("meta"):
         layers = (nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.GroupNorm(1, 3), nn.LayerNorm(3))
-    weights = draw(law(part), nn.Sequential(*layers), 0)
+    weights = drawn(part, nn.Sequential(*layers), 0)
     assert weights["0.bias"].tolist() == [0, 0, 0]
     for k in (1, 2, 3):
         assert weights[f"{k}.weight"].tolist() == [1, 1, 1]
@@ -307,5 +341,5 @@ def test_fans_count_the_kernel():
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_first_weights_of_seed_0_never_change(part):
-    weights = draw(law(part), net_of(4, 3), 0)["layer0.weight"]
+    weights = drawn(part, net_of(4, 3), 0)["layer0.weight"]
     np.testing.assert_allclose(weights.flatten()[: len(GOLDEN[part])].tolist(), GOLDEN[part], atol=1e-6)

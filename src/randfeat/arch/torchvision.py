@@ -102,7 +102,7 @@ def _cut(name: str, model: nn.Module) -> dict[str, nn.Module]:
     from torchvision.models.feature_extraction import NodePathTracer
     from torchvision.ops import StochasticDepth
 
-    tracer = NodePathTracer(leaf_modules=[StochasticDepth])
+    tracer = NodePathTracer(leaf_modules=[StochasticDepth, *NORMS])
     graph = tracer.trace(model)
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "get_attr", "output")]
     head = nodes[-1]

@@ -9,12 +9,17 @@ from randfeat.init.borrowed import From as From
 from randfeat.init.centre import AbstractCentre as AbstractCentre
 from randfeat.init.centre import Identity as Identity
 from randfeat.init.chrono import Chrono as Chrono
+from randfeat.init.class_differences import ClassDifferences as ClassDifferences
 from randfeat.init.delta_orthogonal import DeltaOrthogonal as DeltaOrthogonal
+from randfeat.init.from_inputs import AbstractFromInputs as AbstractFromInputs
 from randfeat.init.gaussian import Gaussian as Gaussian
 from randfeat.init.heavy_tails import Laplace as Laplace
 from randfeat.init.heavy_tails import StudentT as StudentT
+from randfeat.init.kmeans_patches import KmeansPatches as KmeansPatches
 from randfeat.init.low_rank import LowRank as LowRank
+from randfeat.init.lsuv import Lsuv as Lsuv
 from randfeat.init.orthogonal import Orthogonal as Orthogonal
+from randfeat.init.patches import Patches as Patches
 from randfeat.init.pretrained import Pretrained as Pretrained
 from randfeat.init.scaled import Glorot as Glorot
 from randfeat.init.scaled import He as He
@@ -27,3 +32,4 @@ from randfeat.init.uniform import Uniform as Uniform
 from randfeat.init.waves import AbstractWaves as AbstractWaves
 from randfeat.init.waves import Gabor as Gabor
 from randfeat.init.waves import Sinusoid as Sinusoid
+from randfeat.init.whitened_patches import WhitenedPatches as WhitenedPatches

@@ -119,10 +119,9 @@ def draw(law: AbstractInit, net: Network, seed: int, sources: Sources = NOTHING)
     of threads, nor on any other tensor. Laws that look at data then adapt some of them.
     """
     drawn = {slot.name: _tensor(law, slot, seed) for slot in slots(net)}
-    drawn |= law.adapt(net, drawn, list(drawn), seed, sources)
-    if law.branches == "zero":
-        drawn |= {name: torch.zeros_like(drawn[name]) for name in branch_ends(net)}
-    return drawn
+    zero = {name: torch.zeros_like(drawn[name]) for name in branch_ends(net)} if law.branches == "zero" else {}
+    drawn |= zero
+    return drawn | law.adapt(net, drawn, [name for name in drawn if name not in zero], seed, sources)
 
 
 def _tensor(law: AbstractInit, slot: Slot, seed: int) -> torch.Tensor:

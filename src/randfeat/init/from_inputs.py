@@ -1,17 +1,22 @@
-"""Laws that look at what a layer sees: one layer after another, from the first to the last."""
+"""Laws that look at what a layer sees: each layer in its turn, during one forward pass of training rows."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from randfeat.errors import ConfigError
 from randfeat.init.base import AbstractInit, Sources
-from randfeat.network import HEAD, Network, Role, norm_layers, slots, unit_of
+from randfeat.network import HEAD, Network, Role, Slot, norm_layers, slots, unit_of
 from randfeat.part import setting
 from randfeat.seeds import Stream, stream
 from randfeat.typing import Examples, Weights
@@ -21,74 +26,114 @@ from randfeat.typing import Examples, Weights
 class AbstractFromInputs(AbstractInit):
     """A law whose weights depend on the inputs of their layer, over the first ``rows`` training rows.
 
-    The layers below the head are filled in the order in which the network computes them, each on what the ones before it
-    make of the rows; the head is drawn by :meth:`weight`. Norm layers use the statistics of the rows. Computed in float32 on
-    the CPU whatever the device.
+    Linear and convolutional layers are filled as a forward pass of the rows comes to them, so that each sees what the
+    layers before it make of the rows once they are filled. Norm layers use the statistics of the rows; dropout is off. The
+    head (unless ``fills_head``) and weights that are not called as layers of the rows, as in attention, are drawn by
+    :meth:`weight`.
+
+    Computed in float32 on the CPU in one thread: neither the device nor the number of threads shows. A processor of
+    another make may round the sums of a convolution otherwise, and so change the last digits.
 
     Settings common to these laws:
         rows: training rows that are looked at; all of them where there are fewer.
         layers: ``all``, or the ``first`` alone and the others by :meth:`weight`.
 
-    Cost: a forward pass of the rows for every layer.
+    Cost: one forward pass. Memory: the activations of all ``rows`` at once.
     """
 
     rows: int = setting(1000, ge=2)
     layers: Literal["all", "first"] = "all"
 
+    fills_head: ClassVar[bool] = False
+
     @abstractmethod
-    def refill(self, layer: nn.Module, weight: Tensor, inputs: Examples, stream: Stream) -> Tensor:
+    def refill(self, slot: Slot, drawn: Weights, inputs: Examples, stream: Stream) -> Tensor:
         """A layer's weight anew.
 
         Args:
-            layer: linear or convolutional, on the meta device.
-            weight: as drawn by :meth:`weight`.
-            inputs: what the layer sees, (N, D) or (N, C, H, W), and the classes of the rows.
+            slot: the weight of a linear or convolutional layer.
+            drawn: the layer's ``weight``, and its ``bias`` where it has one, as :meth:`fill` drew them.
+            inputs: what the layer sees, (N, ..., D) or (N, C, H, W), not the same in all rows; and the classes of the rows.
             stream: of this tensor, another than the one that it was drawn from.
+
+        Raises:
+            ConfigError: the inputs do not suffice; names the tensor.
         """
 
     def adapt(self, net: Network, weights: Weights, names: list[str], seed: int, sources: Sources) -> Weights:
         """See :meth:`AbstractInit.adapt`."""
         examples = sources.rows(self.rows)
-        wanted = [slot for slot in slots(net) if slot.name in names and slot.role is Role.WEIGHT and unit_of(slot.name) != HEAD]
-        done: Weights = {}
-        for slot in wanted[:1] if self.layers == "first" else wanted:
-            seen = inputs_of(slot.layer, net, weights | done, examples.x)
-            fresh = self.refill(
-                slot.layer, weights[slot.name], Examples(seen, examples.y_N), stream(seed, "weights", slot.name, "inputs")
+        if len(examples) < 2:
+            raise ConfigError(f"{self.title()} looks at two training rows or more, and there is {len(examples)}. Use init=he.")
+
+        def refill(slot: Slot, x: Tensor) -> Tensor:
+            self._check_inputs(slot, x)
+            layer = slot.name.removesuffix("weight")
+            drawn = {leaf: weights[layer + leaf] for leaf, _ in slot.layer.named_parameters()}
+            return self.refill(slot, drawn, Examples(x, examples.y_N), stream(seed, "weights", slot.name, "inputs"))
+
+        wanted = [slot for slot in _layers(net) if slot.name in names and (self.fills_head or unit_of(slot.name) != HEAD)]
+        with one_thread():
+            return refilled(net, weights, wanted[:1] if self.layers == "first" else wanted, examples.x, refill)
+
+    def _check_inputs(self, slot: Slot, x: Tensor) -> None:
+        same = bool((x == x[:1]).all())
+        if same or not bool(x.isfinite().all()):
+            seen = f"the same in all {len(x)} rows" if same else "numbers that are not finite"
+            raise ConfigError(
+                f"the layer of {slot.name!r} sees {seen}, so {self.title()} cannot fill it. Use init.layers=first, or init=he."
             )
-            done[slot.name] = fresh.float().contiguous()
-        return done
 
 
-class _SeenError(Exception):
-    """Carries what a layer was called with out of a forward pass that need not go on."""
-
-    def __init__(self, x: Tensor) -> None:
-        super().__init__()
-        self.x = x
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for torch and the numerical libraries loaded by now, so that the order of a sum is always the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @torch.no_grad()
-def inputs_of(layer: nn.Module, net: Network, weights: Weights, x: Tensor) -> Tensor:
-    """What ``layer`` is called with when the network with these weights computes ``x``; norm layers see the rows alone."""
+def refilled(
+    net: nn.Sequential, weights: Weights, wanted: list[Slot], x: Tensor, refill: Callable[[Slot, Tensor], Tensor]
+) -> Weights:
+    """Each of the ``wanted`` weights as ``refill`` makes it of what its layer is called with, while the network computes ``x``.
 
-    def look(module: nn.Module, args: tuple[Any, ...]) -> None:
-        raise _SeenError(args[0])
+    The network goes on with what was made. A layer that is called again keeps its weight, and one that is called with
+    something that has not the rows of ``x`` is left out. Norm layers use the statistics of ``x`` alone.
+    """
+    children = [name for name, _ in net.named_children()]
+    reached = net[: max((children.index(unit_of(slot.name)) for slot in wanted), default=-1) + 1]
+    live = {name: weights[name].clone() for name, _ in reached.named_parameters()}
+    done: Weights = {}
 
-    handle = layer.register_forward_pre_hook(look)
+    def visit(slot: Slot, layer: nn.Module, args: tuple[Any, ...]) -> None:
+        visits.pop(slot.name).remove()
+        if len(args[0]) == len(x):
+            done[slot.name] = live[slot.name].copy_(refill(slot, args[0]))
+
+    visits = {slot.name: slot.layer.register_forward_pre_hook(partial(visit, slot)) for slot in wanted}
     net.eval()
-    for norm in norm_layers(net).values():
+    for norm in norm_layers(reached).values():
         norm.train()
     try:
-        functional_call(net, {**weights, **_buffers(net)}, (x,))
-    except _SeenError as seen:
-        return seen.x
+        functional_call(reached, {**live, **_buffers(reached)}, (x,))
     finally:
-        handle.remove()
+        for handle in visits.values():
+            handle.remove()
         net.eval()
-    raise AssertionError("the layer is not called")
+    return done
 
 
-def _buffers(net: Network) -> Weights:
+def _layers(net: nn.Module) -> list[Slot]:
+    """The weights of linear and convolutional layers."""
+    return [slot for slot in slots(net) if slot.role is Role.WEIGHT and isinstance(slot.layer, nn.Linear | nn.Conv2d)]
+
+
+def _buffers(net: nn.Module) -> Weights:
     """Constants as they are; statistics, which norm layers record and here do not use, as zeros."""
     return {name: torch.zeros_like(t, device="cpu") if t.is_meta else t.clone() for name, t in net.named_buffers()}

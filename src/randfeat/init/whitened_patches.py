@@ -1,0 +1,57 @@
+"""Filters that are whitened patches of what their layer sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from scipy.linalg import eigh
+from torch import Tensor
+
+from randfeat.init.filters import AbstractFilters
+from randfeat.init.windows import Windows, differs, patches_of
+from randfeat.part import setting
+from randfeat.registry import register
+from randfeat.seeds import Stream
+
+
+@register("init", "whitened_patches")
+@dataclass(frozen=True, kw_only=True)
+class WhitenedPatches(AbstractFilters):
+    """Filters are ZCA-whitened patches of what the layer sees, scaled to norm gain.
+
+    A patch p as ``init=patches`` draws it becomes ``W (p - m)`` with W = (C + epsilon c I)^(-1/2), where m is the mean and C
+    the covariance of up to ``patches`` patches and c the mean of C's eigenvalues. With ``power=2`` it becomes
+    ``W W (p - m)``: the response to x is then that of the whitened patch to the whitened W x, as in the papers cited.
+
+    Cost: n d m + 9 m**3 multiply-adds in float64 for each group of each layer, n patches and m the smaller of n and d.
+
+    See: Coates and Ng, ICML 2011; Thiry, Arbel, Belilovsky and Oyallon, ICLR 2021; Bell and Sejnowski, Vision Research
+    37 (1997), for ZCA.
+    """
+
+    patches: int = setting(10000, ge=2)
+    epsilon: float = setting(0.1, gt=0)
+    power: Literal[1, 2] = 1
+
+    def filters(self, windows: Windows, n: int, stream: Stream) -> Tensor:
+        """See :meth:`AbstractFilters.filters`."""
+        found = patches_of(windows, max(n, self.patches), stream)
+        if len(found) == 0 or not bool(differs(found - found[0], found).any()):
+            return found[:0]
+        return whitened(found, self.epsilon, self.power)[:n]
+
+
+def whitened(x_ND: Tensor, epsilon: float, power: int = 1) -> Tensor:
+    """The rows of X, less their mean, times ``W**power`` with ``W = U diag((s + epsilon mean(s))^(-1/2)) U'``.
+
+    U diag(s) U' is the covariance of the rows, X'X / N; that of the rows times W is U diag(s / (s + epsilon mean(s))) U'.
+    Where N < D the same comes from the smaller X X' / N = V diag(s) V', as V diag((s + ...)^(-power/2)) V' X.
+    """
+    n_rows, n_inputs = x_ND.shape
+    centred_ND = (x_ND - x_ND.mean(0)).numpy()
+    tall = n_rows >= n_inputs
+    s, v = eigh((centred_ND.T @ centred_ND if tall else centred_ND @ centred_ND.T) / n_rows)
+    root = (v * (s.clip(min=0) + epsilon * s.sum() / n_inputs) ** (-power / 2)) @ v.T
+    return torch.from_numpy(centred_ND @ root if tall else root @ centred_ND)
