@@ -61,13 +61,13 @@ def probe(
         found = probe_missing(wanted, store, where, folder, force=force, done=done)
     records = [found[key] for key in dict.fromkeys(spec.key for spec in wanted)]
     for problem in store.problems:
-        print(f"note: {problem}", file=sys.stderr)
+        _note(problem)
     if json:
         for record in records:
             print(record.to_line())
         return
     _show(records, chosen, only, format, pictures, quiet)
-    if not quiet:
+    if not quiet and format is TextFormat.RICH:
         print(f"On record in {store.file}, figures in {pictures}.")
 
 
@@ -109,7 +109,7 @@ def _show(
     if only:
         numbers = numbers[numbers["unit"].isin(only)]
     if numbers.groupby("measure")["units"].nunique().max() > 1 and not quiet:
-        print("The units differ: a table for each architecture; figures align them by the share of their depth.\n")
+        _note("the units differ: a table for each architecture; figures align them by the share of their depth.")
     for page in pages(numbers, chosen):
         if format is not TextFormat.CSV:
             console.print(page.title, markup=False, highlight=False)
@@ -119,7 +119,11 @@ def _show(
         if len(own := numbers[numbers["measure"] == measure.name]):
             save(figure(own, measure), pictures / f"probe_{measure.name}.png")
     if failed := left_out(records):
-        print(failed)
+        _note(failed)
+
+
+def _note(sentence: str) -> None:
+    print(f"note: {sentence}", file=sys.stderr)
 
 
 @contextlib.contextmanager
