@@ -202,6 +202,19 @@ def test_networks_with_other_units_are_aligned_by_the_share_of_their_depth():
     assert ax.get_xlabel() == "depth, as a share of the units"
 
 
+def test_filters_stand_in_no_order_and_are_not_joined():
+    records = [
+        a_record(a_spec(seed=s), metrics={"kernel_radius/one_15x15": 6.0 + s, "kernel_radius/seven_3x3": 3.0}) for s in range(2)
+    ]
+    ax = figure(readings(records), MEASURES["kernel_radius"]).axes[0]
+    (container,) = ax.containers
+    points, caps, _ = container.lines
+    assert list(points.get_ydata()) == [6.5, 3.0]
+    assert points.get_linestyle() == "None"
+    assert caps[0].get_ydata()[0] == pytest.approx(6.5 - interval([6.0, 7.0]).half_width)
+    assert ax.get_xlabel() == "filters"
+
+
 def test_curves_have_a_panel_for_each_network_and_a_line_for_each_unit():
     metrics = {f"power@{f}/{unit}": 1.0 + f + k for f in (0, 0.25, 0.5) for k, unit in enumerate(("input", "conv1"))}
     layout = {"place/input": 0.0, "place/conv1": 1.0}

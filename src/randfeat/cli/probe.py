@@ -110,14 +110,14 @@ def _show(
         numbers = numbers[numbers["unit"].isin(only)]
     if numbers.groupby("measure")["units"].nunique().max() > 1 and not quiet:
         _note("the units differ: a table for each architecture; figures align them by the share of their depth.")
+    for measure in chosen:
+        if len(own := numbers[numbers["measure"] == measure.name]):
+            save(figure(own, measure), pictures / f"probe_{measure.name}.png")
     for page in pages(numbers, chosen):
         if format is not TextFormat.CSV:
             console.print(page.title, markup=False, highlight=False)
         write(page.table, Format(format.value), None, console, words)
         console.print()
-    for measure in chosen:
-        if len(own := numbers[numbers["measure"] == measure.name]):
-            save(figure(own, measure), pictures / f"probe_{measure.name}.png")
     if failed := left_out(records):
         _note(failed)
 

@@ -36,7 +36,8 @@ class Measure:
         name: as in ``--measure`` and in the metrics ``name/unit``.
         probe: the kind of measurement that gives it.
         words: what it is, for the head of a table and the axis of a figure.
-        factor: whether it is a size that layers multiply: shown on a logarithmic axis, and its factor per layer given.
+        factor: whether it is a size that layers multiply: shown on a logarithmic axis and, but for curves, with its factor
+            per layer.
         curve: what ``at`` means in ``name@at/unit``, with its unit; empty for a single number.
         usual: shown unless the user chooses.
     """
@@ -61,7 +62,7 @@ MEASURES = {
         Measure("cosine", "signal", "mean cosine of two rows", usual=True),
         Measure("weight_gradient", "gradients", "norm of the loss gradient of a unit's weights", factor=True, usual=True),
         Measure("output_gradient", "gradients", "norm of the loss gradient of a unit's output", factor=True, usual=True),
-        Measure("histogram", "histogram", "entries of the weight gradient by size", curve="log10 of the size"),
+        Measure("histogram", "histogram", "entries of the weight gradient by size", factor=True, curve="log10 of the size"),
         Measure("jacobian_square", "jacobian", "mean square entry of d scores / d output", factor=True),
         Measure("jacobian_fourth", "jacobian", "mean fourth power of the entries of d scores / d output", factor=True),
         Measure("singular_square", "jacobian", "mean square singular value of d scores / d output", factor=True),
@@ -75,7 +76,7 @@ MEASURES = {
         Measure("distance_spearman", "distances", "rank correlation of the rows' distances with those of the input"),
         Measure("distance_ratio", "distances", "mean log of the rows' distances over those of the input"),
         Measure("frequency", "spectrum", "mean spatial frequency of the maps, cycles per pixel"),
-        Measure("power", "spectrum", "power of the maps, white noise = 1", curve="frequency, cycles per pixel"),
+        Measure("power", "spectrum", "power of the maps, white noise = 1", factor=True, curve="frequency, cycles per pixel"),
         Measure("kernel_frequency", "kernels", "mean spatial frequency of the filters, cycles per pixel"),
         Measure("kernel_peak", "kernels", "share of a filter's power at its strongest frequency"),
         Measure("kernel_radius", "kernels", "root mean square radius of the filters, pixels"),

@@ -45,6 +45,8 @@ def save(picture: Figure, path: Path) -> None:
 def against_depth(numbers: pd.DataFrame, measure: Measure) -> Figure:
     """Value against depth, a line with its band for every network, on a logarithmic axis where layers multiply.
 
+    Units that stand in no order, as kernels do, have points with error bars instead.
+
     On a logarithmic axis the mean is the geometric one and the interval that of the logarithm; where a value is not
     positive there is no point. Networks with the same units share an axis of units; others are aligned by the share of
     their depth.
@@ -53,18 +55,24 @@ def against_depth(numbers: pd.DataFrame, measure: Measure) -> Figure:
 
     picture = Figure(figsize=(8, 4.5))
     ax = picture.subplots()
-    alike = numbers["units"].nunique() == 1
+    alike, in_order = numbers["units"].nunique() == 1, bool(numbers["depth"].notna().any())
     networks = list(dict.fromkeys(numbers["network"]))
     lines = {name: _line(numbers[numbers["network"] == name], "place", measure.factor) for name in networks}
     for k, (name, line) in enumerate(lines.items()):
-        along = line if alike else line.assign(x=line["x"] / line["x"].max())
-        _draw(ax, along, _colour(k, len(lines)), name, "osD^v<>pP*X"[k % 11])
+        colour, marker = _colour(k, len(lines)), "osD^v<>pP*X"[k % 11]
+        if in_order:
+            _draw(ax, line if alike else line.assign(x=line["x"] / line["x"].max()), colour, name, marker)
+        else:
+            ends = [line["mean"] - line["low"], line["high"] - line["mean"]]
+            x = line["x"] + (k + 1) / (len(lines) + 1) - 0.5
+            ax.errorbar(x, line["mean"], ends, color=colour, label=name or None, fmt=marker, markersize=4, capsize=3)
     if measure.factor:
         ax.set_yscale("log")
     if alike:
         units = numbers.drop_duplicates("unit").sort_values("place")
         ax.set_xticks(units["place"], units["unit"], rotation=60, ha="right", fontsize=8)
-    ax.set_xlabel("unit, from the input to the scores" if alike else "depth, as a share of the units")
+    where = "unit, from the input to the scores" if in_order else "filters"
+    ax.set_xlabel(where if alike else "depth, as a share of the units")
     ax.set_ylabel(textwrap.fill(measure.words, 45, break_on_hyphens=False))
     ax.set_title(f"{measure.name}: {_statistic(numbers, measure.factor)}")
     ax.grid(alpha=0.3)
@@ -76,11 +84,12 @@ def against_depth(numbers: pd.DataFrame, measure: Measure) -> Figure:
 def curves(numbers: pd.DataFrame, measure: Measure) -> Figure:
     """Value against what the measure is a curve of, a panel for every network and a line for every unit.
 
-    On a logarithmic axis, see :func:`against_depth`.
+    For means on a logarithmic axis see :func:`against_depth`.
     """
     from matplotlib.figure import Figure
 
     networks = list(dict.fromkeys(numbers["network"]))
+    apart = numbers.groupby("network")["unit"].nunique().max() <= _APART
     across = min(_ACROSS, len(networks))
     down = math.ceil(len(networks) / across)
     picture = Figure(figsize=(4 * across + 1.5, 3.2 * down + 0.8), layout="constrained")
@@ -88,22 +97,23 @@ def curves(numbers: pd.DataFrame, measure: Measure) -> Figure:
     for ax, name in zip(panels, networks, strict=False):
         own = numbers[numbers["network"] == name]
         units = own.drop_duplicates("unit").sort_values("place")["unit"]
-        apart = len(units) <= _APART
-        lines = {unit: _line(own[own["unit"] == unit], "at", logarithmic=True) for unit in units}
+        lines = {unit: _line(own[own["unit"] == unit], "at", measure.factor) for unit in units}
         for k, (unit, line) in enumerate(lines.items()):
             _draw(ax, line, _colour(k, len(lines), apart), unit, "." if apart else "", band=apart)
-        ax.set_yscale("log")
+        if measure.factor:
+            ax.set_yscale("log")
         if apart:
             ax.legend(fontsize=8)
         ax.set_title(name, fontsize=9)
         ax.grid(alpha=0.3)
     for ax in panels[len(networks) :]:
         ax.set_axis_off()
+    alike = numbers["units"].nunique() == 1
     picture.supxlabel(measure.curve)
     picture.supylabel(measure.words)
-    picture.suptitle(f"{measure.name}: {_statistic(numbers, True, apart)}")
+    picture.suptitle(f"{measure.name}: {_statistic(numbers, measure.factor, apart)}")
     if not apart:
-        _colour_bar(picture, panels, list(lines))
+        _colour_bar(picture, panels, list(lines) if alike else ["input", *[""] * 7, "scores"])
     return picture
 
 
