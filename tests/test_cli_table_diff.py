@@ -86,7 +86,7 @@ def test_csv_goes_to_stdout_or_to_a_file_alike(results: Path, tmp_path: Path) ->
 def test_torn_lines_and_means_over_settings_are_notes_beside_the_results(results: Path) -> None:
     store = Store(results)
     store.append(a_record(a_spec(init=ORTHOGONAL), accuracy=0.5))
-    store.runs.write_text(store.runs.read_text() + '{"torn')
+    store.file.write_text(store.file.read_text() + '{"torn')
     found = call("table", "--rows", "arch", "--format", "csv")
     assert found.stderr.splitlines() == [
         "note: results/local/runs.jsonl: line 9 is torn and was left out",

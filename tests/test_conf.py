@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from randfeat.config import choices, compose
+from randfeat.config import choices, combinations, compose
 from randfeat.errors import ConfigError
 from randfeat.registry import FAMILIES, part_class, part_names
 from randfeat.spec import RunSpec
@@ -122,7 +122,6 @@ ERRORS = [
     (["hydra.run.dir=x"], "'hydra.run.dir=x' is not a word like arch=vgg or arch.width=16."),
     (["arch@foo=mlp"], "'arch@foo=mlp' is not a word like arch=vgg or arch.width=16."),
     (["=3"], "'=3' is not a word like arch=vgg or arch.width=16."),
-    (["arch.width=1", "arch.width=2"], "arch.width is given twice. Leave one of them out."),
     (["conf=elm", "conf=default"], "conf is given twice. Leave one of them out."),
     (["arch=mlp", "arch.width=10000000000", "arch.depth=2"], "arch=mlp with these settings has tensors"),
     (["seeds.wieghts=3"], "seeds has no setting 'wieghts'. Did you mean 'weights'?"),
@@ -197,3 +196,40 @@ def test_a_word_that_means_nothing_is_refused(words, message):
         RunSpec.from_mapping(compose(words))
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_words_that_list_values_make_all_combinations_in_hydra_s_own_grammar():
+    assert combinations([]) == [[]]
+    assert combinations(["conf=elm", "init=he,glorot", "arch.depth=range(1,6,2)"]) == [
+        ["conf=elm", f"init={law}", f"arch.depth={depth}"] for law in ("he", "glorot") for depth in (1, 3, 5)
+    ]
+    assert combinations(["arch.widths=[8,8],[16,4]"]) == [["arch.widths=[8,8]"], ["arch.widths=[16,4]"]]
+    assert combinations(["data.path='a,b'", "arch.width=choice(4)"]) == [["data.path='a,b'", "arch.width=4"]]
+    assert combinations(["init=glob(*,exclude=[o*])"]) == [[f"init={name}"] for name in choices("init") if name[0] != "o"]
+
+
+@pytest.mark.parametrize("words", [["init=he,glorot", "arch.depth=11,13"], ["conf=elm,vgg_random"]])
+def test_every_combination_composes(words):
+    keys = [RunSpec.from_mapping(compose(each)).key for each in combinations(words)]
+    assert len(set(keys)) == len(keys) == 2 ** len(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "init.gain=interval(0,1)",
+            "'init.gain=interval(0,1)' has no list of values. Use init.gain=range(START,STOP,STEP) or init.gain=A,B.",
+        ),
+        ("init=glob(x*)", "'init=glob(x*)' matches no part. glob() is for conf and the families, as in init=glob(*)."),
+        (
+            "arch.width=glob(*)",
+            "'arch.width=glob(*)' matches no part. glob() is for conf and the families, as in init=glob(*).",
+        ),
+        ("nonsense", "'nonsense' is not a word like arch=vgg or arch.width=16."),
+    ],
+)
+def test_a_word_without_a_list_of_values_is_refused(word, message):
+    with pytest.raises(ConfigError) as caught:
+        combinations([word])
+    assert str(caught.value) == message

@@ -9,17 +9,29 @@ SRC = Path(__file__).parents[1] / "src" / "randfeat"
 FAMILIES = {"data", "arch", "init", "subset", "solver", "probe"}
 LAYER = {
     **dict.fromkeys(
-        ["errors", "typing", "seeds", "part", "registry", "metrics", "network", "split", "model", "places", "cost", "machine"],
+        [
+            "errors",
+            "typing",
+            "seeds",
+            "part",
+            "registry",
+            "metrics",
+            "network",
+            "split",
+            "model",
+            "places",
+            "cost",
+            "machine",
+            "words",
+        ],
         0,
     ),
-    "words": 0,
     **dict.fromkeys([*FAMILIES, "config"], 1),
     **dict.fromkeys(["spec", "record"], 2),
     **dict.fromkeys(["run", "store"], 3),
     **dict.fromkeys(["plan", "report"], 4),
-    "sweep": 5,
-    "claims": 6,
-    "study": 6,
+    **dict.fromkeys(["sweep", "probing"], 5),
+    **dict.fromkeys(["claims", "study"], 6),
     "cli": 7,
 }
 
@@ -68,7 +80,7 @@ def test_only_config_knows_hydra():
 def test_help_ls_table_and_diff_do_not_import_torch(tmp_path):
     code = (
         "import sys; from randfeat.cli import app\n"
-        "for words in (['--help'], ['ls'], ['table', '--help'], ['diff', '--help']):\n"
+        "for words in (['--help'], ['ls'], ['table', '--help'], ['diff', '--help'], ['probe', '--help']):\n"
         "    try: app(words, standalone_mode=False)\n"
         "    except SystemExit: pass\n"
         "print('torch' in sys.modules, file=sys.stderr)"

@@ -135,7 +135,7 @@ def test_what_was_appended_is_read_in_order(store: Store) -> None:
         store.append(record)
     assert store.records() == written
     assert store.problems == []
-    assert store.runs.read_text().splitlines() == [record.to_line() for record in written]
+    assert store.file.read_text().splitlines() == [record.to_line() for record in written]
 
 
 def test_a_folder_that_is_not_there_holds_nothing(store: Store) -> None:
@@ -147,23 +147,23 @@ def test_a_folder_that_is_not_there_holds_nothing(store: Store) -> None:
 def test_a_torn_last_line_is_left_out_and_named(store: Store) -> None:
     store.append(a_record())
     whole = a_record(a_spec(seed=1)).to_line()
-    store.runs.write_text(store.runs.read_text() + whole[: len(whole) // 2])
+    store.file.write_text(store.file.read_text() + whole[: len(whole) // 2])
     assert store.records() == [a_record()]
-    assert store.problems == [f"{store.runs}: line 2 is torn and was left out"]
+    assert store.problems == [f"{store.file}: line 2 is torn and was left out"]
 
 
 def test_a_record_appended_to_a_torn_line_stays_whole(store: Store) -> None:
     store.folder.mkdir()
-    store.runs.write_text(a_record().to_line()[:40])
+    store.file.write_text(a_record().to_line()[:40])
     store.append(a_record(a_spec(seed=1)))
     store.append(a_record(a_spec(seed=2)))
     assert [record.spec["seeds"]["weights"] for record in store.records()] == [1, 2]
-    assert store.problems == [f"{store.runs}: line 1 is torn and was left out"]
+    assert store.problems == [f"{store.file}: line 1 is torn and was left out"]
 
 
 def test_a_last_line_that_only_lacks_its_end_counts(store: Store) -> None:
     store.folder.mkdir()
-    store.runs.write_text(a_record().to_line())
+    store.file.write_text(a_record().to_line())
     assert store.records() == [a_record()]
     store.append(a_record(a_spec(seed=1)))
     assert len(store.records()) == 2
@@ -174,27 +174,27 @@ def test_lines_glued_together_and_garbage_are_left_out_and_the_rest_is_read(stor
     first, second, third = (a_record(a_spec(seed=seed)) for seed in range(3))
     store.folder.mkdir()
     lines = [first.to_line() + second.to_line(), "", "\x00\x00\x00", without("spec"), third.to_line()]
-    store.runs.write_text("\n".join(lines) + "\n")
+    store.file.write_text("\n".join(lines) + "\n")
     assert store.records() == [third]
     assert store.problems == [
-        f"{store.runs}: line 1 is torn and was left out",
-        f"{store.runs}: line 3 is torn and was left out",
-        f"{store.runs}: line 4 lacks 'spec' and was left out",
+        f"{store.file}: line 1 is torn and was left out",
+        f"{store.file}: line 3 is torn and was left out",
+        f"{store.file}: line 4 lacks 'spec' and was left out",
     ]
 
 
 def test_bytes_that_are_no_text_are_left_out(store: Store) -> None:
     store.folder.mkdir()
-    store.runs.write_bytes(b"\xff\xfe\xff\n" + a_record().to_line().encode() + b"\n")
+    store.file.write_bytes(b"\xff\xfe\xff\n" + a_record().to_line().encode() + b"\n")
     assert store.records() == [a_record()]
     assert len(store.problems) == 1
 
 
 def test_problems_are_those_of_the_last_reading(store: Store) -> None:
     store.folder.mkdir()
-    store.runs.write_text("torn\n")
+    store.file.write_text("torn\n")
     store.records()
-    store.runs.unlink()
+    store.file.unlink()
     store.records()
     assert store.problems == []
 
@@ -222,7 +222,7 @@ def test_two_processes_that_write_at_once_lose_and_tear_nothing(store: Store) ->
     assert [writer.wait() for writer in writers] == [0, 0]
     assert {record.key for record in store.records()} == {f"{a}{n:011x}" for a in "ab" for n in range(200)}
     assert store.problems == []
-    assert len(store.runs.read_text().splitlines()) == 400
+    assert len(store.file.read_text().splitlines()) == 400
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -261,10 +261,10 @@ def test_readers_take_the_union_of_all_run_files(store: Store) -> None:
 
 def test_a_newer_format_is_fatal(store: Store) -> None:
     store.append(a_record())
-    store.runs.write_text(store.runs.read_text() + edited(format=3) + "\n")
+    store.file.write_text(store.file.read_text() + edited(format=3) + "\n")
     with pytest.raises(NewerFormatError) as caught:
         store.records()
-    assert str(caught.value) == (f"{store.runs}: line 2 has format 3, and this randfeat reads up to 1. Upgrade randfeat.")
+    assert str(caught.value) == (f"{store.file}: line 2 has format 3, and this randfeat reads up to 1. Upgrade randfeat.")
 
 
 def test_finished_leaves_out_what_is_tried_again(store: Store) -> None:
@@ -347,15 +347,15 @@ def test_a_full_disk_leaves_the_file_as_it_was_and_the_record_elsewhere(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     store.append(a_record())
-    store.runs.write_text(store.runs.read_text() + torn)
-    before, lost = store.runs.read_bytes(), a_record(a_spec(seed=1))
+    store.file.write_text(store.file.read_text() + torn)
+    before, lost = store.file.read_bytes(), a_record(a_spec(seed=1))
     monkeypatch.setattr(os, "write", write)
     with pytest.raises(ResultsError) as caught:
         store.append(lost)
-    assert store.runs.read_bytes() == before
+    assert store.file.read_bytes() == before
     (kept,) = tmp_path.glob("runs-*.jsonl")
     assert str(caught.value) == (
-        f"{store.runs} cannot be written: the disk is full. "
+        f"{store.file} cannot be written: the disk is full. "
         f"The record was kept in {kept}: move it into the folder once that works again."
     )
     kept.rename(store.folder / kept.name)
@@ -370,7 +370,7 @@ def test_a_failed_fsync_takes_the_line_back(store: Store, tmp_path: Path, monkey
     monkeypatch.setattr(os, "fsync", failing)
     with pytest.raises(ResultsError, match="input/output error"):
         store.append(a_record())
-    assert store.runs.read_bytes() == b""
+    assert store.file.read_bytes() == b""
 
 
 def test_a_record_that_can_be_kept_nowhere_is_in_the_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,9 +444,9 @@ def test_the_tensors_of_another_run_are_refused(store: Store) -> None:
 @pytest.mark.parametrize("field", ["metrics", "cost"])
 def test_a_record_with_words_for_numbers_is_left_out(store: Store, field: str) -> None:
     store.append(a_record())
-    store.runs.write_text(store.runs.read_text() + edited(**{field: {"test/accuracy": "abc"}}) + "\n")
+    store.file.write_text(store.file.read_text() + edited(**{field: {"test/accuracy": "abc"}}) + "\n")
     assert store.records() == [a_record()]
-    assert store.problems == [f"{store.runs}: line 2 has no number in {field!r} for 'test/accuracy' and was left out"]
+    assert store.problems == [f"{store.file}: line 2 has no number in {field!r} for 'test/accuracy' and was left out"]
 
 
 def test_event_files_have_a_folder_per_run(store: Store) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from randfeat.errors import ConfigError, did_you_mean, listing
 from randfeat.registry import FAMILIES, outside_parts
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 GROUPS = {**{family: family for family in FAMILIES}, "twin": "solver"}
 """Word -> the conf folder that its choices lie in. ``twin=adam`` picks the solver of the fully trained twin."""
@@ -84,27 +88,62 @@ def _one_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str | None], dict[str, str]]:
-    """The recipe, group -> choice, and key -> ``key=value`` of the settings."""
+def combinations(words: Iterable[str]) -> list[list[str]]:
+    """Every choice of one value for each word that lists several, the last word's values changing first.
+
+    A list is in Hydra's own grammar: ``init=he,glorot``, ``arch.depth=range(1,5)``, ``arch.width=choice(8,16)``,
+    ``init=glob(*)`` for all parts of a family that match.
+
+    Raises:
+        ConfigError: a word that Hydra cannot read, or a range of numbers without a step, which has no list.
+    """
+    return [list(choice) for choice in itertools.product(*map(_alternatives, words))]
+
+
+def _alternatives(word: str) -> list[str]:
+    """The words that ``word`` stands for; itself where it gives one value."""
+    from hydra.core.override_parser.types import Glob
+
+    override = _parsed(word)
+    key = override.get_key_element()
+    value: Any = override.value()
+    if isinstance(value, Glob):
+        shelf = {"conf": "", **GROUPS}.get(key)
+        found = [] if shelf is None else value.filter(list(choices(shelf)))
+        if not found:
+            raise ConfigError(f"{word!r} matches no part. glob() is for conf and the families, as in init=glob(*).")
+        return [f"{key}={name}" for name in found]
+    if not override.is_sweep_override():
+        return [word]
+    if not override.is_discrete_sweep():
+        raise ConfigError(f"{word!r} has no list of values. Use {key}=range(START,STOP,STEP) or {key}=A,B.")
+    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+
+
+def _parsed(word: str) -> Override:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.{_quotes(word)}") from None
+
+
+def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str | None], dict[str, str]]:
+    """The recipe, group -> choice, and key -> ``key=value`` of the settings."""
     recipes: dict[str, str] = {}
     groups: dict[str, str | None] = {}
     values: dict[str, str] = {}
-    parser = OverridesParser.create()
     for word in words:
-        try:
-            override = parser.parse_override(word)
-        except HydraException:
-            raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.{_quotes(word)}") from None
+        override = _parsed(word)
         key, value = override.key_or_group, override.value()
         if override.is_delete() or override.is_sweep_override():
             raise ConfigError(f"{word!r} does not describe one run. Give every setting one value, such as arch.width=16.")
         if override.package or not key or key.partition(".")[0] == "hydra":
             raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.")
-        if key in recipes or key in groups or key in values:
-            raise ConfigError(f"{key} is given twice. Leave one of them out.")
+        if key in recipes:
+            raise ConfigError("conf is given twice. Leave one of them out.")
         if key == "conf":
             recipes[key] = _one_of("conf", str(value), choices())
         elif key == "twin" and value is None:

@@ -39,7 +39,7 @@ class Model:
         self.net, self.weights, self.scale, self.mixed = net, weights, scale, precision == "mixed"
         some = next(iter([*weights.trained.values(), *weights.frozen.values()]))
         self.device, self.dtype = some.device, some.dtype
-        self.buffers = _buffers(net, self.device, self.dtype)
+        self.buffers = fresh_buffers(net, self.device, self.dtype)
         self._children = [name for name, _ in net.named_children()]
         self._live = {unit_of(name) for name in weights.trained}
         self.first = min((self._children.index(unit) for unit in self._live), default=len(self._children))
@@ -122,7 +122,7 @@ class Model:
         self.score_mode()
 
 
-def _buffers(net: Network, device: torch.device, dtype: torch.dtype) -> Weights:
+def fresh_buffers(net: nn.Module, device: torch.device, dtype: torch.dtype) -> Weights:
     """Mean 0, variance 1 and a count of 0 for norm layers; other buffers as the architecture made them."""
     fresh: Weights = {}
     for name, buffer in net.named_buffers():

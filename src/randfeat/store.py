@@ -6,6 +6,7 @@ Nothing outside this module knows the names of the files::
     curves/<key>.csv            what was measured while the run trained
     tensors/<key>.safetensors   its tensors
     tensorboard/<key>/          its event files
+    probes*.jsonl               records of probes, which are no runs: ``Store(folder, "probes")``
 """
 
 from __future__ import annotations
@@ -35,17 +36,18 @@ class Store:
 
     Attributes:
         folder: where they are; it need not exist yet.
+        stem: how the names of their files begin: ``runs``, or ``probes``. Neither sees the other's.
         problems: what the last reading left out, one sentence each.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, stem: str = "runs") -> None:
+        self.folder, self.stem = folder, stem
         self.problems: list[str] = []
 
     @property
-    def runs(self) -> Path:
+    def file(self) -> Path:
         """The file that this process appends to."""
-        return self.folder / "runs.jsonl"
+        return self.folder / f"{self.stem}.jsonl"
 
     def tensorboard(self, key: str) -> Path:
         """The folder of a run's event files."""
@@ -57,13 +59,7 @@ class Store:
         Raises:
             ResultsError: it cannot be made or written.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=self.folder).close()
-        except OSError as error:
-            raise ResultsError(
-                f"results folder {self.folder} cannot be written: {_why(error)}. Pick another with --results DIR."
-            ) from error
+        make_writable(self.folder, "results")
 
     def append(self, record: Record) -> None:
         """Add a record: one locked write of the whole line, then an fsync. What fails halfway is taken back.
@@ -74,19 +70,20 @@ class Store:
         line = record.to_line() + "\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _append(self.runs, line.encode())
+            _append(self.file, line.encode())
         except OSError as error:
-            raise ResultsError(f"{self.runs} cannot be written: {_why(error)}. {_keep_elsewhere(record.key, line)}") from error
+            kept = _keep_elsewhere(f"{self.stem}-{record.key}-", line)
+            raise ResultsError(f"{self.file} cannot be written: {_why(error)}. {kept}") from error
 
     def records(self) -> list[Record]:
-        """Every run once, over all ``runs*.jsonl``; of several records with one key the newest finished one counts.
+        """Every run once, over all ``<stem>*.jsonl``; of several records with one key the newest finished one counts.
 
         Torn lines and lines that are no records are left out and named in ``problems``.
 
         Raises:
             NewerFormatError: a later randfeat wrote a line.
         """
-        records, self.problems = read_records(sorted(self.folder.glob("runs*.jsonl")))
+        records, self.problems = read_records(sorted(self.folder.glob(f"{self.stem}*.jsonl")))
         return records
 
     def some_records(self) -> list[Record]:
@@ -164,6 +161,21 @@ class Store:
 
     def _tensors(self, key: str) -> Path:
         return self.folder / "tensors" / f"{key}.safetensors"
+
+
+def make_writable(folder: Path, kind: str) -> None:
+    """Make a folder and try to write in it. ``kind`` says what it is for, and names the flag: ``results``, ``figures``.
+
+    Raises:
+        ResultsError: it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ResultsError(
+            f"{kind} folder {folder} cannot be written: {_why(error)}. Pick another with --{kind} DIR."
+        ) from error
 
 
 def read_records(files: Iterable[Path]) -> tuple[list[Record], list[str]]:
@@ -264,9 +276,9 @@ def _replaced(path: Path) -> Iterator[Path]:
             part.unlink()
 
 
-def _keep_elsewhere(key: str, line: str) -> str:
+def _keep_elsewhere(prefix: str, line: str) -> str:
     try:
-        file, name = tempfile.mkstemp(prefix=f"runs-{key}-", suffix=".jsonl", text=True)
+        file, name = tempfile.mkstemp(prefix=prefix, suffix=".jsonl", text=True)
         with open(file, "w") as kept:
             kept.write(line)
     except OSError:

@@ -93,13 +93,13 @@ def _run_or_reason(spec: RunSpec, device: torch.device, folder: Path, watch: Wat
     try:
         return run_one(spec, device, folder, watch, recall)
     except (MemoryError, RuntimeError) as error:
-        if not _memory_was_short(error):
+        if not memory_was_short(error):
             raise
         reason = str(error).splitlines()[0] if str(error) else "not enough memory"
         failed = Fitted({}, Status.OUT_OF_MEMORY, reason)
         return Run(new_record(spec, device, failed, {}, parameters(spec)), [], {})
 
 
-def _memory_was_short(error: Exception) -> bool:
-    """On CUDA torch raises an error of its own; on the CPU a RuntimeError in words, where numpy raises MemoryError."""
+def memory_was_short(error: Exception) -> bool:
+    """Whether an error says so: torch has one of its own on CUDA and words on the CPU, numpy raises MemoryError."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -166,6 +166,17 @@ def test_the_scores_of_an_mlp_are_the_formula():
     torch.testing.assert_close(model.scores(model.weights.trained, x), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_an_mlp_has_the_widths_it_is_given_and_identity_makes_it_a_product_of_matrices():
+    net = build("mlp", Task((5,), 3), widths=(7, 4, 6), activation="identity")
+    assert [tuple(net.get_submodule(f"hidden{k}.linear").weight.shape) for k in (1, 2, 3)] == [(7, 5), (4, 7), (6, 4)]
+    model = model_of(net, dtype=torch.float64)
+    w = model.weights.merge()
+    x = inputs(Task((5,), 3), 6, torch.float64)
+    names = [*(f"hidden{k}.linear.weight" for k in (1, 2, 3)), "head.weight"]
+    expected = x @ torch.linalg.multi_dot([w[name] for name in reversed(names)]).T
+    torch.testing.assert_close(model.scores(model.weights.trained, x), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_the_pad_shortcut_takes_every_other_pixel_and_puts_zeros_around_the_channels():
     from randfeat.arch.resnet import PadShortcut
 
@@ -196,6 +207,18 @@ def test_the_pad_shortcut_takes_every_other_pixel_and_puts_zeros_around_the_chan
             {},
             TASKS["8"],
             "arch=lenet needs images of 12x12 or more, but they are 8x8. Use data.resize=12.",
+        ),
+        (
+            "mlp",
+            {"widths": [8, 4], "depth": 2},
+            TASKS["8"],
+            "arch.widths gives the depth and every width. Leave out arch.depth and arch.width.",
+        ),
+        (
+            "mlp",
+            {"widths": []},
+            TASKS["8"],
+            "arch.widths=[] has no layer. Give the width of each, such as arch.widths=[64,32].",
         ),
         ("vgg", {}, Task((20,), 3), "arch=vgg needs images, but the data are vectors of 20. Use arch=mlp."),
         (

@@ -24,7 +24,7 @@ from randfeat.solver import Sgd
         (
             "arch",
             {"part": "mlp", "widht": 3},
-            "arch=mlp has no setting 'widht'. Did you mean 'width'? Settings: activation, depth, norm, width.",
+            "arch=mlp has no setting 'widht'. Did you mean 'width'? Settings: activation, depth, norm, width, widths.",
         ),
         (
             "init",

@@ -266,11 +266,11 @@ def test_a_folder_and_a_file_stand_for_all_their_runs(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     for record in last([0.1, 0.2]):
         store.append(record)
-    store.runs.write_text(store.runs.read_text() + "torn")
-    for word in (store.folder, store.runs):
+    store.file.write_text(store.file.read_text() + "torn")
+    for word in (store.folder, store.file):
         found = side(str(word), Store(tmp_path))
         assert found.table["test/accuracy"].tolist() == [0.1, 0.2]
-        assert found.problems == [f"{store.runs}: line 3 is torn and was left out"]
+        assert found.problems == [f"{store.file}: line 3 is torn and was left out"]
 
 
 def test_a_side_that_is_nothing_is_said(tmp_path: Path) -> None:

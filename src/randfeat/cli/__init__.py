@@ -10,6 +10,7 @@ import typer
 
 from randfeat.cli.diff import diff
 from randfeat.cli.ls import ls
+from randfeat.cli.probe import probe
 from randfeat.cli.run import run
 from randfeat.cli.show import show
 from randfeat.cli.table import table
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (run, table, diff, show, ls):
+for verb in (run, table, diff, probe, show, ls):
     app.command()(verb)
 
 

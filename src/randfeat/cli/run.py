@@ -74,7 +74,7 @@ def run(
     else:
         _print_table([records[spec.key] for spec in specs], [records.get(spec.twin.key) for spec in specs])
         if not quiet:
-            print(f"On record in {store.runs}: {' '.join(spec.key for spec in specs)}")
+            print(f"On record in {store.file}: {' '.join(spec.key for spec in specs)}")
 
 
 def _print_table(runs: list[Record], twins: list[Record | None]) -> None:

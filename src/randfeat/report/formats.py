@@ -22,3 +22,13 @@ class DiffFormat(StrEnum):
     RICH = "rich"
     MD = "md"
     JSON = "json"
+
+
+class TextFormat(StrEnum):
+    """The formats of tables that are printed one after another. ``csv`` keeps every digit; the others are for people."""
+
+    RICH = "rich"
+    MD = "md"
+    CSV = "csv"
+    LATEX = "latex"
+    HTML = "html"

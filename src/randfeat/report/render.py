@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +23,10 @@ from randfeat.report.human import human
 _FOLDED = 24
 """Numbers of more characters than this may be folded, as labels may; shorter ones stay whole."""
 
-_LABELS = {"", "metric", "setting"}
+Words = Callable[[pd.DataFrame], pd.DataFrame]
+"""A table of numbers -> the same in words."""
+
+_LABELS = {"", "metric", "setting", "unit"}
 """Columns that are no settings and yet say what their line is about."""
 
 
@@ -40,22 +44,29 @@ def format_of(format: Format | None, output: Path | None) -> Format:
     return format
 
 
-def write(table: pd.DataFrame, format: Format, output: Path | None, console: Console) -> None:
+def write(table: pd.DataFrame, format: Format, output: Path | None, console: Console, words: Words = human) -> None:
     """Print a summary, or write it to ``output``.
+
+    Args:
+        table: unrounded numbers.
+        format: ``csv`` and ``parquet`` hold them as they are, the others in words.
+        output: a file, or None for the console.
+        console: where to print.
+        words: what makes a table of words of one of numbers.
 
     Raises:
         ConfigError: parquet without a file to write to, or a package is missing.
         ResultsError: the file cannot be written.
     """
     if format is Format.RICH and output is None:
-        show(human(table), console)
+        show(words(table), console)
         return
     if format is not Format.PARQUET and output is None:
-        console.out(rendered(table, format).rstrip("\n"), highlight=False)
+        console.out(rendered(table, format, words).rstrip("\n"), highlight=False)
         return
     if output is None:
         raise ConfigError("--format parquet is not text. Say where to write it: --output FILE.parquet")
-    content = _parquet(table) if format is Format.PARQUET else rendered(table, format).encode()
+    content = _parquet(table) if format is Format.PARQUET else rendered(table, format, words).encode()
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(content)
@@ -63,21 +74,21 @@ def write(table: pd.DataFrame, format: Format, output: Path | None, console: Con
         raise ResultsError(f"{output} cannot be written: {error.strerror}.") from error
 
 
-def rendered(table: pd.DataFrame, format: Format) -> str:
+def rendered(table: pd.DataFrame, format: Format, words: Words = human) -> str:
     """A summary as text in any format but parquet; ``rich`` is laid out for 80 columns."""
     if format is Format.CSV:
         return table.to_csv(index=False, lineterminator="\n")
-    words = human(table)
+    said = words(table)
     if format is Format.MD:
-        return markdown(words)
+        return markdown(said)
     if format is Format.HTML:
-        return words.to_html(index=False, border=0) + "\n"
+        return said.to_html(index=False, border=0) + "\n"
     if format is Format.LATEX:
         _need("jinja2", format)
-        columns = "".join("l" if _is_label(name) else "r" for name in words.columns)
-        return words.to_latex(index=False, escape=True, column_format=columns).replace("±", r"$\pm$")
+        columns = "".join("l" if _is_label(name) else "r" for name in said.columns)
+        return said.to_latex(index=False, escape=True, column_format=columns).replace("±", r"$\pm$")
     page = io.StringIO()
-    show(words, Console(file=page, width=80, force_terminal=False))
+    show(said, Console(file=page, width=80, force_terminal=False))
     return page.getvalue()
 
 
@@ -123,8 +134,8 @@ def show(words: pd.DataFrame, console: Console) -> None:
 
 
 def _is_label(name: str) -> bool:
-    """Whether a column says what its line is about."""
-    return is_setting(name) or name in _LABELS
+    """Whether a column says what its line is about; ``arch.depth=2`` heads numbers."""
+    return (is_setting(name) and "=" not in name) or name in _LABELS
 
 
 def _fits(words: pd.DataFrame, console: Console) -> bool:
