@@ -176,6 +176,9 @@ def test_show_tensors_says_of_every_tensor_what_trains_and_when(tmp_path):
     ):
         assert re.search(line, done.stdout, re.MULTILINE), line
     assert "begins" not in done.stdout
+    assert "of=fraction, layer(layer=3), weights(share=0.25) *" in done.stdout
+    nested = randfeat("show", *words[:2], 'subset.of=["combination(of=[first, last])",norm]', cwd=tmp_path)
+    assert "of=combination(of=[first, last]), norm *" in nested.stdout
     later = randfeat("show", "conf=wrn_fraction", "subset=order", "subset.norm=freeze", "--tensors", cwd=tmp_path).stdout
     assert re.search(r"1 +stem\.weight +16x1x3x3 +weight +all +0\.4\b", later)
     assert re.search(r"norm\.0\.bias +64 +shift +- +-", later)

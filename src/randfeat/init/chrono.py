@@ -22,7 +22,7 @@ _FORGET = {nn.LSTM: 1, nn.LSTMCell: 1, nn.GRU: 1, nn.GRUCell: 1}
 @register("init", "chrono")
 @dataclass(frozen=True, kw_only=True)
 class Chrono(AbstractInit):
-    """Gate biases for memories up to ``t_max`` steps: b_f = log u, u uniform on [1, t_max - 1], and b_i = -b_f.
+    """Gate biases for memories up to t_max steps: b_f = log u, u uniform on [1, t_max - 1], and b_i = -b_f.
 
     For an LSTM's forget and input gates; of a GRU, whose one gate both keeps and admits, b_z = log u. The input-to-hidden
     bias carries it, all other biases of these layers are zero. A unit with bias log u forgets with rate 1 / (1 + u), so

@@ -23,9 +23,9 @@ def spec_sheet(spec: RunSpec) -> Table:
     table.add_column("settings")
     for family in ("data", "arch", "init", "subset", "solver", "seeds"):
         part = getattr(spec, family)
-        table.add_row(part.title(), _settings(part))
+        table.add_row(part.title(), Text(_settings(part)))
     table.add_row("precision", f"{spec.precision}{'' if spec.precision == 'float32' else ' *'}")
-    table.add_row(f"twin={twin.solver.part}", _settings(twin.solver) if twin is not spec else "this run is its own twin")
+    table.add_row(f"twin={twin.solver.part}", Text(_settings(twin.solver)) if twin is not spec else "this run is its own twin")
     return table
 
 

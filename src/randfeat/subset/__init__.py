@@ -1,6 +1,7 @@
 """Subset policies: which weights of a network train."""
 
 from randfeat.subset.base import AbstractSubset as AbstractSubset
+from randfeat.subset.base import whole as whole
 from randfeat.subset.block import Block as Block
 from randfeat.subset.block import First as First
 from randfeat.subset.block import Middle as Middle

@@ -61,7 +61,7 @@ class Combination(AbstractSubset):
         """See :meth:`AbstractSubset.begins`."""
         starts = self._each(lambda member: member.begins(net, seed))
         names = list(dict.fromkeys(name for start in starts for name in start))
-        if self.how == "intersection":
+        if self.how == "intersection" or not names:
             return {name: max(start.get(name, 0.0) for start in starts) for name in names}
         selections = self._each(lambda member: member.select(net, seed))
         return {
