@@ -1,5 +1,6 @@
 """The program as a user types it: what it prints, its exit codes, and the one line for every mistake."""
 
+import functools
 import json
 import os
 import re
@@ -141,7 +142,9 @@ def test_data_of_one_s_own_may_have_moved_when_a_run_is_scored_again(tmp_path):
 def test_ctrl_c_keeps_finished_runs_and_exits_with_130(tmp_path):
     words = ["run", "conf=vgg_random", "arch.width=16", "twin.epochs=500", "data.resize=32"]
     command = [sys.executable, "-m", "randfeat", *words]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    listens = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background does not
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, preexec_fn=listens, **pipes) as process:
         record = tmp_path / "results/local/runs.jsonl"
         for _ in range(600):
             if record.exists() and record.read_text().endswith("\n"):

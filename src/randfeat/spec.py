@@ -72,7 +72,7 @@ class RunSpec:
                 f"{self.solver.title()} chooses on validation rows, but data.val_share=0 keeps none. "
                 f"Use data.val_share=0.1, or {self.solver.without_choice}."
             )
-        self.init.check(self.network())
+        self.init.check(self.network(), dict(self.network().named_parameters()))
         net, seed = self.network(), self.seeds.subset
         self.solver.check(self.subset.select(net, seed), self.subset.begins(net, seed), self.subset.part)
 

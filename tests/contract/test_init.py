@@ -18,7 +18,7 @@ from randfeat.registry import make_part, part_names
 from randfeat.seeds import stream
 from randfeat.typing import Examples
 
-BORROWED = ["from", "pretrained"]  # what they give is not drawn: tests/unit/test_init_borrowed.py
+ELSEWHERE = ["from", "mixed", "pretrained"]  # what they give is drawn by others: tests/unit/test_init_{borrowed,mixed}.py
 PARTS = [
     "class_differences",
     "kmeans_patches",
@@ -114,7 +114,7 @@ def drawn(part, net, seed):
 
 
 def test_the_battery_covers_every_registered_part():
-    assert part_names("init") == sorted([*PARTS, *BORROWED])
+    assert part_names("init") == sorted([*PARTS, *ELSEWHERE])
     assert len(PARTS) == 23
 
 
@@ -323,15 +323,16 @@ REFUSED = [
 @pytest.mark.parametrize(("layers", "named"), REFUSED)
 def test_delta_orthogonal_names_the_convolutions_that_it_cannot_fill(layers, named):
     with pytest.raises(ConfigError) as caught:
-        law("delta_orthogonal").check(Network(*layers))
+        net = Network(*layers)
+        law("delta_orthogonal").check(net, dict(net.named_parameters()))
     assert str(caught.value) == f"{NOT_SO}{named}. Use init=orthogonal, which takes any shape."
 
 
 def test_delta_orthogonal_takes_linear_layers_of_any_shape_and_depthwise_convolutions():
     net = Network(nn.Conv2d(8, 8, 3, groups=8), nn.Linear(8, 30), nn.Linear(30, 3))
-    law("delta_orthogonal").check(net)
+    law("delta_orthogonal").check(net, dict(net.named_parameters()))
     with pytest.raises(ConfigError, match=r"init\.branches=zero sets residual branches to zero, but this network has none"):
-        law("delta_orthogonal", branches="zero").check(net)
+        law("delta_orthogonal", branches="zero").check(net, dict(net.named_parameters()))
 
 
 def test_fans_count_the_kernel():

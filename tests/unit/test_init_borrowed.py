@@ -67,7 +67,7 @@ def test_a_run_of_another_shape_is_refused_with_the_tensors_that_do_not_fit():
 )
 def test_from_says_what_it_needs(settings, message):
     with pytest.raises(ConfigError) as caught:
-        law(**settings).check(NET)
+        law(**settings).check(NET, dict(NET.named_parameters()))
     assert message in str(caught.value)
 
 
@@ -163,4 +163,4 @@ def test_chrono_wants_gates():
     with pytest.raises(
         ConfigError, match=r"none of these units has any: flatten, hidden1, hidden2, hidden3. Use an LSTM or GRU."
     ):
-        law("chrono").check(NET)
+        law("chrono").check(NET, dict(NET.named_parameters()))

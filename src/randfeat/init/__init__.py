@@ -18,6 +18,7 @@ from randfeat.init.heavy_tails import StudentT as StudentT
 from randfeat.init.kmeans_patches import KmeansPatches as KmeansPatches
 from randfeat.init.low_rank import LowRank as LowRank
 from randfeat.init.lsuv import Lsuv as Lsuv
+from randfeat.init.mixed import Mixed as Mixed
 from randfeat.init.orthogonal import Orthogonal as Orthogonal
 from randfeat.init.patches import Patches as Patches
 from randfeat.init.pretrained import Pretrained as Pretrained

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -90,8 +90,8 @@ class AbstractInit(Part):
             return stream.random(slot.shape) if self.gamma == "uniform" else np.ones(slot.shape)
         return np.zeros(slot.shape)
 
-    def check(self, net: Network) -> None:
-        """Refuse a network that the law cannot fill; called when a spec is made, on the meta device.
+    def check(self, net: Network, names: Collection[str]) -> None:
+        """Refuse a network whose tensors ``names`` the law cannot fill; called when a spec is made, on the meta device.
 
         Raises:
             ConfigError: names the tensors, and says what would work.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,9 +43,9 @@ class From(AbstractInit):
         """See :meth:`AbstractInit.weight`."""
         return He().weight(shape, stream)
 
-    def check(self, net: Network) -> None:
+    def check(self, net: Network, names: Collection[str]) -> None:
         """See :meth:`AbstractInit.check`."""
-        super().check(net)
+        super().check(net, names)
         if not re.fullmatch("[0-9a-f]{12}", self.run):
             raise ConfigError(
                 f"init=from needs init.run=KEY, 12 digits of a run in the results folder, got {self.run!r}. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 from randfeat.errors import ConfigError
 from randfeat.init.base import AbstractInit
 from randfeat.init.orthogonal import Orthogonal
-from randfeat.network import Network, Role, Slot
+from randfeat.network import Network, Role, Slot, slots
 from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.seeds import Stream
@@ -50,10 +51,10 @@ class Chrono(AbstractInit):
                 gates[0] = -gates[1]
         return bias
 
-    def check(self, net: Network) -> None:
+    def check(self, net: Network, names: Collection[str]) -> None:
         """See :meth:`AbstractInit.check`."""
-        super().check(net)
-        if not any(type(module) in _FORGET for module in net.modules()):
+        super().check(net, names)
+        if not any(type(slot.layer) in _FORGET for slot in slots(net) if slot.name in names):
             units = ", ".join(net.unit_names)
             raise ConfigError(
                 f"init=chrono sets the biases of gates, and none of these units has any: {units}. Use an LSTM or GRU."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +39,10 @@ class DeltaOrthogonal(AbstractCentre):
         """See :meth:`AbstractCentre.matrix`."""
         return frame(outputs, inputs, stream)
 
-    def check(self, net: Network) -> None:
+    def check(self, net: Network, names: Collection[str]) -> None:
         """See :meth:`AbstractInit.check`."""
-        super().check(net)
-        wrong = [fault for slot in slots(net) if (fault := _fault(slot))]
+        super().check(net, names)
+        wrong = [fault for slot in slots(net) if slot.name in names and (fault := _fault(slot))]
         if wrong:
             more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
             raise ConfigError(

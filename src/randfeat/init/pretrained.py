@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -41,9 +42,9 @@ class Pretrained(AbstractInit):
         """See :meth:`AbstractInit.weight`."""
         return He().weight(shape, stream)
 
-    def check(self, net: Network) -> None:
+    def check(self, net: Network, names: Collection[str]) -> None:
         """See :meth:`AbstractInit.check`."""
-        super().check(net)
+        super().check(net, names)
         if not net.origin:
             raise ConfigError("init=pretrained has weights for torchvision's models only. Use arch=torchvision.")
         self._published(net.origin)
