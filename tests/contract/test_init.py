@@ -322,8 +322,8 @@ REFUSED = [
 
 @pytest.mark.parametrize(("layers", "named"), REFUSED)
 def test_delta_orthogonal_names_the_convolutions_that_it_cannot_fill(layers, named):
+    net = Network(*layers)
     with pytest.raises(ConfigError) as caught:
-        net = Network(*layers)
         law("delta_orthogonal").check(net, dict(net.named_parameters()))
     assert str(caught.value) == f"{NOT_SO}{named}. Use init=orthogonal, which takes any shape."
 
