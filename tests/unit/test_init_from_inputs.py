@@ -415,7 +415,7 @@ def test_whitened_patches_are_the_patches_times_the_damped_root_of_the_inverse_c
             normal(3, 4)[[0, 1, 2, 2, 1, 0]],
             None,
             "init=kmeans_patches makes 5 filters of 'layer.weight' the centres of as many clusters, but finds only 3 different "
-            "patches. Use a narrower layer, a larger init.rows, or init=patches.",
+            "patches. Use a larger init.rows, init.layers=first, or init=patches.",
         ),
         (
             "class_differences",

@@ -23,7 +23,8 @@ class KmeansPatches(AbstractFilters):
     """Filters are centroids of k-means on patches of what the layer sees, scaled to norm gain.
 
     As many clusters as the layer has filters (in each group), on ``patches`` patches as ``init=patches`` draws them, from
-    a k-means++ start, for at most ``iterations`` of Lloyd's. The patches are not whitened; see ``data.scaling=zca``.
+    a k-means++ start, for at most ``iterations`` of Lloyd's. The patches are not whitened; see ``data.scaling=zca``. A layer
+    needs as many different patches as it has filters; a linear layer's are no more than the rows.
 
     Where two centroids are all but equally near, the last digit of a patch decides, and all centroids depend on it: on a
     processor of another make, which may round a convolution otherwise, filters above the first layer may come out quite
@@ -52,7 +53,7 @@ class KmeansPatches(AbstractFilters):
         if different < n:
             raise ConfigError(
                 f"init=kmeans_patches makes {n} filters of {windows.name!r} the centres of as many clusters, but finds only "
-                f"{different} different patches. Use a narrower layer, a larger init.rows, or init=patches."
+                f"{different} different patches. Use a larger init.rows, init.layers=first, or init=patches."
             )
         seed = int(stream.integers(2**31))
         with one_thread():
