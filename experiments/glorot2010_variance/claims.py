@@ -6,8 +6,8 @@ import pandas as pd
 
 from randfeat.study import Claim, interval, within
 
-HE = "He et al. 2015, section 2.2"
-GLOROT = "Glorot and Bengio 2010, section 4.2.1"
+HE = "He et al. 2015, eq. 10"
+GLOROT = "Glorot and Bengio 2010, section 4.2"
 
 
 def hidden(frame):
@@ -91,14 +91,14 @@ CLAIMS = [
     Claim(
         name="and by six in ReLU nets",
         rule="factor per layer within 10 % of 1/6",
-        source="both",
+        source="both of them",
         published="0.167 (theory)",
         check=factor("relu", "uniform", 1 / 6),
     ),
     Claim(
         name="square orthogonal layers keep every length in linear nets",
         rule="factor per layer within 0.01 % of 1",
-        source="orthogonality",
+        source="Saxe et al. 2014",
         published="1 (exact)",
         check=factor("identity", "orthogonal", 1.0, share=1e-4),
     ),

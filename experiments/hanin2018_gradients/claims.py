@@ -6,7 +6,7 @@ import pandas as pd
 
 from randfeat.study import Claim, interval, slope_within, within
 
-SOURCE = "Hanin 2018, Theorem 1"
+SOURCE = "after Hanin 2018; exact for Gaussian weights"
 EQUAL, UNEVEN = "[60,60,60]", ("[20,80,80]", "[84,12,84]", "[120,40,20]")
 SMALL = "[20,20,20]"
 LAW = ("[60]", "[60,60]", EQUAL, "[60,60,60,60]", "[60,60,60,60,60,60]", "[60,60,60,60,60,60,60,60]", *UNEVEN)
@@ -100,21 +100,21 @@ CLAIMS = [
     Claim(
         name="E[Z^4] of the formula at n_0 = 8, widths 20, 20, 20",
         rule="E[Z^4] within 10 % of 6/n_0^2 prod(1 + 5/n_j) = 0.1831",
-        source="the formula, exact for Gaussian weights, after " + SOURCE,
+        source=SOURCE,
         published="0.1831 (exact)",
         check=lambda frame: within(small(frame, "fourth", FOURTH), 0.9 * FOURTH, 1.1 * FOURTH),
     ),
     Claim(
         name="E[Z^4] of the formula whatever the shape",
         rule="E[Z^4] over its exact value, averaged over the nine shapes with n_0 = 32, within 10 % of 1",
-        source="the same",
+        source=SOURCE,
         published="1 (exact)",
         check=lambda frame: within(by_seed(frame, "fourth", LAW).mean(axis=1), 0.9, 1.1),
     ),
     Claim(
         name="log E[Z^4] grows as sum log(1 + 5/n_j)",
         rule="the slope over the nine shapes with n_0 = 32 within 5 % of 1",
-        source="the same",
+        source=SOURCE,
         published="1 (exact)",
         check=lambda frame: slope_within([exponent(shape) for shape in LAW], by_seed(frame, "relative", LAW), 0.95, 1.05),
     ),
@@ -122,7 +122,7 @@ CLAIMS = [
         Claim(
             name=f"of 180 neurons in three layers, equal widths have a smaller E[Z^4] than {shape[1:-1].replace(',', ', ')}",
             rule="the difference, paired by seed, over the exact value at equal widths, is above 0",
-            source="Hanin 2018: the sum of 1/n_j is least at equal widths",
+            source="after Hanin 2018: equal widths make the sum of 1/n_j least",
             published=f"{math.exp(exponent(shape) - exponent(EQUAL)) - 1:+.3f} (exact)",
             check=exceeds(shape),
         )

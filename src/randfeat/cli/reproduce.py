@@ -53,7 +53,7 @@ def reproduce(
     options = [*(["--quick"] if quick else []), *(["--results", str(results)] if results else [])]
     write_all(outcome, target, " ".join(["randfeat reproduce", study, *options]), quick)
     _show(outcome, quick)
-    print(f"Written to {target}: README.md, claims.csv, summary.csv, figure.png, probes.jsonl.")
+    print(f"Written to {target}.")
     raise typer.Exit({"holds": 0, "fails": 1, "undecided": 3}[outcome.verdict])
 
 

@@ -44,7 +44,7 @@ def _line(claim: Claim, finding: Finding) -> dict[str, str | float]:
 
 def claims_words(table: pd.DataFrame) -> pd.DataFrame:
     """The same for people."""
-    estimates = [spread(mean, half) for mean, half in zip(table["estimate"], table["estimate ci95"], strict=True)]
+    estimates = [_spread(mean, half) for mean, half in zip(table["estimate"], table["estimate ci95"], strict=True)]
     others = {name: [f"{n:,}" for n in table[name]] if name == "n" else table[name] for name in table}
     return pd.DataFrame({**others, "estimate": estimates}).rename(columns={"estimate": "estimate ± 95 %"})[
         ["claim", "verdict", "estimate ± 95 %", "n", "rule", "source", "published"]
@@ -58,11 +58,17 @@ def summary_words(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             f"{name} ± 95 %" if f"{name} ci95" in table else name: [
-                spread(row[name], row[f"{name} ci95"]) if f"{name} ci95" in table else _cell(row[name]) for row in rows
+                _spread(row[name], row[f"{name} ci95"]) if f"{name} ci95" in table else _cell(row[name]) for row in rows
             ]
             for name in names
         }
     )
+
+
+def _spread(mean: float, half: float) -> str:
+    """As :func:`spread`; an interval too small for its places is not shown as zero."""
+    shown = spread(mean, half)
+    return f"{shown.removesuffix(' ± 0.000')} ± {half:.0e}" if half > 0 and shown.endswith(" ± 0.000") else shown
 
 
 def _cell(value: object) -> str:
