@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
+import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,11 +134,11 @@ def load(name: str) -> Study:
 
 def load_folder(folder: Path) -> Study:
     """The study that lies in a folder."""
-    module = _module(folder / "claims.py")
-    missing = [name for name in ("table", "CLAIMS") if not hasattr(module, name)]
+    given = _names(folder / "claims.py")
+    missing = [name for name in ("table", "CLAIMS") if name not in given]
     if missing:
         raise ConfigError(f"{folder / 'claims.py'} has no {missing[0]}. It gives table(frame) and the list CLAIMS.")
-    return Study(folder.name, load_plan(folder), module.table, list(module.CLAIMS))
+    return Study(folder.name, load_plan(folder), given["table"], list(given["CLAIMS"]))
 
 
 def load_plan(folder: Path) -> Plan:
@@ -186,13 +186,9 @@ def _texts(name: str, value: object) -> None:
         raise ConfigError(f"{name} must be a list of words, got {value!r}. Put a word with a comma in quotes.")
 
 
-def _module(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"randfeat_study_{path.parent.name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+def _names(path: Path) -> dict[str, Any]:
+    """What a file of Python defines; nothing is written beside it."""
     try:
-        spec.loader.exec_module(module)
+        return runpy.run_path(str(path))
     except Exception as error:
         raise ConfigError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
-    return module
