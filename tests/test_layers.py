@@ -80,7 +80,7 @@ def test_only_config_knows_hydra():
 def test_help_ls_table_and_diff_do_not_import_torch(tmp_path):
     code = (
         "import sys; from randfeat.cli import app\n"
-        "for words in (['--help'], ['ls'], ['table', '--help'], ['diff', '--help'], ['probe', '--help']):\n"
+        "for words in (['--help'], ['ls'], ['table', '--help'], ['diff', '--help'], ['probe', '--help'], ['reproduce']):\n"
         "    try: app(words, standalone_mode=False)\n"
         "    except SystemExit: pass\n"
         "print('torch' in sys.modules, file=sys.stderr)"

@@ -11,6 +11,7 @@ import typer
 from randfeat.cli.diff import diff
 from randfeat.cli.ls import ls
 from randfeat.cli.probe import probe
+from randfeat.cli.reproduce import reproduce
 from randfeat.cli.run import run
 from randfeat.cli.show import show
 from randfeat.cli.table import table
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (run, table, diff, probe, show, ls):
+for verb in (run, reproduce, table, diff, probe, show, ls):
     app.command()(verb)
 
 
@@ -47,7 +48,10 @@ def randfeat(
 
 
 def main() -> None:
-    """The program ``randfeat``. Exit codes: 0; 1 where a check asked for fails; 2 for a mistake; 130 for Ctrl-C."""
+    """The program ``randfeat``.
+
+    Exit codes: 0; 1 where a check asked for fails, 3 where it is undecided; 2 for a mistake; 130 for Ctrl-C.
+    """
     try:
         code = app(standalone_mode=False) or 0
     except RandfeatError as error:

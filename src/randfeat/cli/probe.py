@@ -57,7 +57,7 @@ def probe(
         torch.set_num_threads(threads)
     kinds = dict.fromkeys(each.probe for each in chosen)
     wanted = [spec.with_seed(k).of(Probe(kind=kind, rows=rows)) for spec in specs for k in range(seeds) for kind in kinds]
-    with _bar(len(wanted), hidden=quiet or json) as done:
+    with bar(len(wanted), hidden=quiet or json) as done:
         found = probe_missing(wanted, store, where, folder, force=force, done=done)
     records = [found[key] for key in dict.fromkeys(spec.key for spec in wanted)]
     for problem in store.problems:
@@ -127,7 +127,7 @@ def _note(sentence: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar(total: int, *, hidden: bool) -> Iterator[Callable[[], None]]:
+def bar(total: int, *, hidden: bool) -> Iterator[Callable[[], None]]:
     """A bar on the terminal that one call moves on by one probe."""
     from rich.console import Console
     from rich.progress import Progress

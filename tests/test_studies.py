@@ -1,0 +1,260 @@
+"""Studies: they load, they run, their claims are decided, and a mistake in one is told in a line."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from randfeat.cli import main
+from randfeat.errors import ConfigError
+from randfeat.places import data_folder
+from randfeat.store import Store
+from randfeat.study.pages import page
+from randfeat.study.plan import Size, load, load_folder, studies
+from randfeat.study.reproduce import Outcome, reproduce, wanted
+
+ROOT = Path(__file__).parents[1]
+NAMES = ["glorot2010_variance", "hanin2018_gradients"]
+TINY = """\
+title: Gaussian layers keep a signal
+paper: Nobody, 2000
+claimed: They do.
+words: [data=blobs, data.rows=40, data.test_rows=4, arch=mlp, arch.width=64, arch.activation=identity]
+rows: 16
+probes:
+  - words: ["init=gaussian,uniform"]
+    measures: [growth]
+    units: [hidden1]
+full: {seeds: 4}
+quick: {seeds: 2}
+figure: {x: layer, y: growth, line: init}
+"""
+CLAIMS = """\
+from randfeat.study import Claim, within
+
+def table(frame):
+    return frame.groupby(["init", "layer"], as_index=False)["growth"].mean()
+
+def check(frame):
+    return within(frame[frame["init"] == "LAW"]["growth"], LOW, HIGH)
+
+CLAIMS = [Claim("kept", "growth between LOW and HIGH", "Nobody 2000", check)]
+"""
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def randfeat(tmp_path, monkeypatch, capsys):
+    """Runs the program in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["randfeat", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return Done(left.value.code, *capsys.readouterr())
+
+    return call
+
+
+def write(folder, law="gaussian", low=0.0, high=9.0, plan=TINY):
+    own = folder / "experiments" / "nobody2000_signal"
+    own.mkdir(parents=True, exist_ok=True)
+    (own / "study.yaml").write_text(plan)
+    (own / "claims.py").write_text(CLAIMS.replace("LAW", law).replace("LOW", str(low)).replace("HIGH", str(high)))
+    return own
+
+
+def test_every_study_is_found():
+    assert sorted(studies()) == NAMES
+    assert {path.parent.name for path in ROOT.glob("experiments/*/claims.py")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_claims_of_a_study_import_pandas_and_the_study_alone(name):
+    lines = (ROOT / "experiments" / name / "claims.py").read_text().splitlines()
+    imported = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}
+    assert imported <= {"math", "pandas", "randfeat.study"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_smoke_plan_of_a_study_runs_and_one_seed_decides_nothing(name, tmp_path):
+    study = load(name)
+    probes = wanted(study.plan, Size(seeds=1, words=["arch.depth=3"] if name == "glorot2010_variance" else []))
+    outcome = reproduce(study, probes, Store(tmp_path, "probes"), torch.device("cpu"), data_folder(None))
+    n = {claim.name: finding.n for claim, finding in outcome.findings}
+    assert set(n.values()) <= {1, 4}
+    assert {str(f.verdict) for _, f in outcome.findings if f.n == 1} == {"undecided"}
+    text = page(outcome, tmp_path, "randfeat reproduce", quick=True)
+    assert all(claim.name in text and claim.rule.replace("|", "\\|") in text for claim in study.claims)
+    assert "**Quick" in text
+    axes = study.plan.figure
+    assert {axes.x, axes.y, f"{axes.y} ci95", "n"} <= set(outcome.summary)
+
+
+def hanin_table(slope=1.0, scale=1.0, seeds=30, noise=0.01):
+    """Numbers as if E[Z^4] were ``scale`` times the product of (1 + 5/n) to the power ``slope``."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for shape in ("20,20,20", *(",".join(["60"] * d) for d in (1, 2, 3, 4, 6, 8)), "20,80,80", "84,12,84", "120,40,20"):
+        n_0 = 8 if shape == "20,20,20" else 32
+        grown = np.prod([1 + 5 / int(n) for n in shape.split(",")]) ** slope
+        for seed in range(seeds):
+            square, fourth = 2 / n_0 * (1 + noise * rng.standard_normal(2)) * [1, scale * grown * 6 / n_0]
+            row = {"arch.widths": f"[{shape}]", "data.dim": n_0, "seeds.weights": seed}
+            rows.append(row | {"unit": "input", "layer": 0.0, "jacobian_square": square, "jacobian_fourth": fourth})
+    return pd.DataFrame(rows)
+
+
+def verdicts(name, table):
+    return [str(claim.check(table).verdict) for claim in load(name).claims]
+
+
+def test_hanins_claims_on_constructed_tables():
+    name = "hanin2018_gradients"
+    assert verdicts(name, hanin_table()) == ["holds"] * 8
+    assert verdicts(name, hanin_table(scale=1.3)) == ["holds", "holds", "fails", "fails", *["holds"] * 4]
+    assert verdicts(name, hanin_table(slope=-1.0))[4:] == ["fails"] * 4
+    assert verdicts(name, hanin_table(noise=2.0)) == ["undecided"] * 8
+    assert verdicts(name, hanin_table(scale=1.1))[2:4] == ["undecided"] * 2
+
+
+def glorot_table(factors, depth=10, seeds=6, noise=0.001):
+    """Numbers as if each layer multiplied the signal by the law's factor, and the gradient by its root on the way down."""
+    rows = []
+    for (activation, law), factor in factors.items():
+        for seed in range(seeds):
+            own = factor * (1 + noise * (-1) ** seed)
+            for layer in range(depth + 1):
+                row = {"arch.activation": activation, "init": law, "seeds.weights": seed, "layer": float(layer)}
+                numbers = {"growth": own**layer, "output_gradient": own ** ((depth - layer) / 2)}
+                rows.append(row | {"unit": f"hidden{layer}" if layer else "input"} | numbers)
+    return pd.DataFrame(rows)
+
+
+def test_the_claims_about_the_variance_on_constructed_tables():
+    true = {
+        ("relu", "he"): 1.0,
+        ("relu", "gaussian"): 0.5,
+        ("identity", "gaussian"): 1.0,
+        ("identity", "uniform"): 1 / 3,
+        ("relu", "uniform"): 1 / 6,
+        ("identity", "orthogonal"): 1.0,
+        ("tanh", "glorot"): 0.9,
+        ("tanh", "uniform"): 0.3,
+    }
+    name = "glorot2010_variance"
+    kinds = verdicts(name, glorot_table(true))
+    assert kinds[:5] == ["holds"] * 5
+    assert kinds[5] == "undecided"  # 0.01 % is finer than the scatter of this table
+    assert verdicts(name, glorot_table(true, noise=1e-6)) == ["holds"] * 7
+    wrong = {key: value * 1.2 for key, value in true.items()} | {("tanh", "glorot"): 0.3, ("tanh", "uniform"): 0.9}
+    assert verdicts(name, glorot_table(wrong)) == ["fails"] * 7
+    edge = {key: value * 1.1 for key, value in true.items()}
+    assert verdicts(name, glorot_table(edge))[:5] == ["undecided"] * 5
+
+
+@pytest.mark.parametrize(
+    ("limits", "code", "verdict"), [((0.2, 9.0), 0, "holds"), ((5.0, 9.0), 1, "fails"), ((1.0, 1.0001), 3, "undecided")]
+)
+def test_a_study_of_the_users_own_runs_and_its_exit_code_says_what_it_found(limits, code, verdict, tmp_path, randfeat):
+    write(tmp_path, "gaussian", *limits)
+    done = randfeat("reproduce", "nobody2000_signal", "--threads", "1")
+    assert (done.returncode, done.stderr) == (code, "")
+    assert f"All together: {verdict}." in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    folder = tmp_path / "results/nobody2000_signal"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "claims.csv",
+        "figure.png",
+        "probes.jsonl",
+        "summary.csv",
+    ]
+    (claim,) = csv.DictReader((folder / "claims.csv").read_text().splitlines())
+    assert (claim["verdict"], claim["n"]) == (verdict, "4")
+    lines = (folder / "probes.jsonl").read_text()
+    assert len(lines.splitlines()) == 8
+    assert randfeat("reproduce", "nobody2000_signal").returncode == code
+    assert (folder / "probes.jsonl").read_text() == lines  # what is on record is not probed again
+
+
+def test_a_quick_study_goes_elsewhere_and_says_that_it_is_one(tmp_path, randfeat):
+    write(tmp_path)
+    done = randfeat("reproduce", "nobody2000_signal", "--quick")
+    assert "(quick)" in done.stdout
+    assert "**Quick" in (tmp_path / "results/nobody2000_signal-quick/README.md").read_text()
+    assert not (tmp_path / "results/nobody2000_signal").exists()
+    randfeat("reproduce", "nobody2000_signal", "--quick", "--results", "elsewhere")
+    assert "--quick --results elsewhere" in (tmp_path / "elsewhere/README.md").read_text()
+
+
+def test_a_study_without_claims_is_undecided():
+    outcome = Outcome(load(NAMES[0]), [], pd.DataFrame(), [])
+    assert outcome.verdict == "undecided"
+
+
+def test_studies_are_listed_with_their_titles(tmp_path, randfeat):
+    write(tmp_path)
+    done = randfeat("reproduce")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[0] == "nobody2000_signal    Gaussian layers keep a signal"
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == NAMES
+
+
+def test_an_unknown_study_is_one_line(randfeat):
+    done = randfeat("reproduce", "hanin2018_gradient")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: there is no study 'hanin2018_gradient'. Did you mean 'hanin2018_gradients'? "
+        "Studies: glorot2010_variance, hanin2018_gradients.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("title:", "titel:", r"there is no field 'titel'\. Did you mean 'title'\?"),
+        ("quick: {seeds: 2}\n", "", r"quick missing\."),
+        ("growth]", "growt]", r"there is no measure 'growt'\. Did you mean 'growth'\?"),
+        ("full: {seeds: 4}", "full: 4", r"4 is no mapping of seeds, words\."),
+        ("rows: 16", "rows: [", r"cannot be read"),
+        ("rows: 16", "rows: many", r"rows must be a whole number >= 1, got 'many'\."),
+        ("[growth]", "growth", r"measures must be a list of words, got 'growth'\."),
+        ("seeds: 4}", "seeds: none}", r"seeds must be a whole number >= 1, got 'none'\."),
+    ],
+)
+def test_a_mistake_in_a_plan_is_one_line_that_names_the_file(before, after, message, tmp_path):
+    with pytest.raises(ConfigError, match=rf"study\.yaml.*{message}") as caught:
+        load_folder(write(tmp_path, plan=TINY.replace(before, after)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_mistake_in_the_claims_is_one_line_that_names_the_file(tmp_path, randfeat):
+    own = write(tmp_path)
+    (own / "claims.py").write_text("import nothing_of_this_name\n")
+    done = randfeat("reproduce", "nobody2000_signal")
+    assert done.stderr == (
+        "error: experiments/nobody2000_signal/claims.py cannot be loaded: "
+        "ModuleNotFoundError: No module named 'nothing_of_this_name'.\n"
+    )
+    (own / "claims.py").write_text("CLAIMS = []\n")
+    assert "claims.py has no table." in randfeat("reproduce", "nobody2000_signal").stderr
+    write(tmp_path)
+    (own / "claims.py").write_text((own / "claims.py").read_text().replace('"growth"', '"grwth"'))
+    done = randfeat("reproduce", "nobody2000_signal", "--quick")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the claims of nobody2000_signal cannot be checked on its numbers: KeyError: ")
