@@ -114,3 +114,17 @@ def test_a_run_still_wants_one_value_for_every_word(randfeat):
         done.stderr
         == "error: 'init=he,glorot' does not describe one run. Give every setting one value, such as arch.width=16.\n"
     )
+
+
+def test_a_network_that_explodes_has_a_table_and_no_traceback(randfeat):
+    words = ["arch=mlp", "arch.depth=3", "arch.width=50", "init=orthogonal", "init.gain=1e200", "--rows", "16"]
+    done = randfeat("probe", *words)
+    assert done.returncode == 0, done.stderr
+    assert "hidden3" in done.stdout
+    assert "note: no figure of weight_gradient: it has no value that could be drawn." in done.stderr
+
+
+def test_kernels_are_not_measured_for_laws_that_look_at_data(randfeat):
+    done = randfeat("probe", "conf=elm", "init=patches", "--measure", "kernels")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: kernels are filters drawn by a law from their shape alone, which init=patches does")

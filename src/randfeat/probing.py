@@ -78,6 +78,11 @@ class ProbeSpec:
         """The same with these seeds."""
         return dataclasses.replace(self, seeds=Seeds(data=data, weights=weights))
 
+    @property
+    def draws_filters(self) -> bool:
+        """Whether the law draws a filter from its shape alone, with no look at data, at other runs or at its name."""
+        return type(self.init).adapt is AbstractInit.adapt
+
     def of(self, probe: Probe) -> ProbeSpec:
         """Another probe of the same network."""
         return dataclasses.replace(self, probe=probe)

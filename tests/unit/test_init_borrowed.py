@@ -72,10 +72,11 @@ def test_from_says_what_it_needs(settings, message):
 
 
 @pytest.fixture
-def published(tmp_path):
-    """A data folder with squeezed weights of torchvision's resnet18 under the name of the published file."""
+def published(tmp_path, monkeypatch):
+    """A data folder with weights of torchvision's resnet18 under the name and for the digest of the published file."""
     from torchvision import models
 
+    monkeypatch.setattr("randfeat.init.pretrained.sha256", lambda path: "f37072fd")
     torch.manual_seed(3)
     state = models.resnet18().state_dict()
     torch.save(state, tmp_path / "resnet18-f37072fd.pth")
@@ -102,6 +103,13 @@ def test_the_head_is_drawn_for_other_classes_and_refused_where_it_does_not_fit(p
     assert weights["head.weight"].shape == (10, 512)
     with pytest.raises(ConfigError, match=r"it has no head.weight \(10, 512\), head.bias \(10,\)"):
         draw(law("pretrained", head="published"), resnet(10), 0, Sources(None, None, folder))
+
+
+def test_another_file_under_the_published_name_is_refused(tmp_path):
+    for content in ({"a": torch.zeros(3)}, [1, 2], {"fc.weight": torch.zeros(1000, 512)}):
+        torch.save(content, tmp_path / "resnet18-f37072fd.pth")
+        with pytest.raises(DataError, match=r"is not the published file, whose SHA-256 begins with f37072fd."):
+            draw(law("pretrained"), resnet(), 0, Sources(None, None, tmp_path))
 
 
 def test_a_file_that_is_no_state_or_holds_code_is_refused(tmp_path):

@@ -51,12 +51,24 @@ def probe(
     only = _units(unit.split(","), specs, chosen) if unit else []
     store, folder, where = Store(results, "probes"), data_folder(data_dir), device_of(device)
     pictures = figures or results / "figures"
+    store.prepare()
     if not json:
         make_writable(pictures, "figures")
     if threads is not None:
         torch.set_num_threads(threads)
     kinds = dict.fromkeys(each.probe for each in chosen)
-    wanted = [spec.with_seed(k).of(Probe(kind=kind, rows=rows)) for spec in specs for k in range(seeds) for kind in kinds]
+    wanted = [
+        spec.with_seed(k).of(Probe(kind=kind, rows=rows))
+        for spec in specs
+        for k in range(seeds)
+        for kind in kinds
+        if kind != "kernels" or spec.draws_filters
+    ]
+    if "kernels" in kinds and (without := [spec.init.title() for spec in specs if not spec.draws_filters]):
+        sentence = f"kernels are filters drawn by a law from their shape alone, which {', '.join(without)} does not do"
+        if not wanted:
+            raise ConfigError(f"{sentence}. Use a law such as init=he.")
+        _note(f"{sentence}: left out.")
     with bar(len(wanted), hidden=quiet or json) as done:
         found = probe_missing(wanted, store, where, folder, force=force, done=done)
     records = [found[key] for key in dict.fromkeys(spec.key for spec in wanted)]
@@ -98,7 +110,7 @@ def _show(
     from rich.console import Console
 
     from randfeat.report.comparison import left_out
-    from randfeat.report.figures import figure, save
+    from randfeat.report.figures import drawable, figure, save
     from randfeat.report.formats import Format
     from randfeat.report.pages import pages
     from randfeat.report.probes import readings, words
@@ -108,11 +120,17 @@ def _show(
     numbers = readings(records)
     if only:
         numbers = numbers[numbers["unit"].isin(only)]
+        if numbers.empty:
+            names = ", ".join(measure.name for measure in chosen)
+            raise ConfigError(f"{names} has no value at {', '.join(only)}. Leave --unit out to see where it has.")
     if numbers.groupby("measure")["units"].nunique().max() > 1 and not quiet:
         _note("the units differ: a table for each architecture; figures align them by the share of their depth.")
     for measure in chosen:
-        if len(own := numbers[numbers["measure"] == measure.name]):
+        own = numbers[numbers["measure"] == measure.name]
+        if len(own) and drawable(own, measure):
             save(figure(own, measure), pictures / f"probe_{measure.name}.png")
+        elif len(own):
+            _note(f"no figure of {measure.name}: it has no value that could be drawn.")
     for page in pages(numbers, chosen):
         if format is not TextFormat.CSV:
             console.print(page.title, markup=False, highlight=False)

@@ -125,8 +125,9 @@ def draw(law: AbstractInit, net: Network, seed: int, sources: Sources = NOTHING)
 
 
 def _tensor(law: AbstractInit, slot: Slot, seed: int) -> torch.Tensor:
-    array = law.fill(slot, stream(seed, "weights", slot.name))
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    with np.errstate(over="ignore"):  # a gain beyond float32 gives infinite weights, and the run says so
+        array = law.fill(slot, stream(seed, "weights", slot.name))
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
 def branch_ends(net: nn.Module) -> list[str]:

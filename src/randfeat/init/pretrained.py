@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -79,16 +80,23 @@ def _name(path: str, head: str, names: list[str]) -> str:
 
 
 def _read(url: str, folder: Path) -> dict[str, Tensor]:
-    file = url.rpartition("/")[2]
+    path = folder / url.rpartition("/")[2]
     try:
         with downloading():
-            state: dict[str, Tensor] = load_state_dict_from_url(
-                url, model_dir=str(folder), map_location="cpu", check_hash=True, weights_only=True
-            )
+            state = load_state_dict_from_url(url, model_dir=str(folder), map_location="cpu", check_hash=True, weights_only=True)
     except (*UNREADABLE, HTTPException) as error:
-        if (folder / file).is_file():
-            raise DataError(f"init=pretrained: {folder / file} cannot be read: truncated or altered. Delete it.") from error
+        if path.is_file():
+            raise DataError(f"init=pretrained: {path} cannot be read: truncated or altered. Delete it.") from error
         raise DataError(
-            f"init=pretrained: {file} is not under {folder} and could not be downloaded. Put it there, from {url}"
+            f"init=pretrained: {path.name} is not under {folder} and could not be downloaded. Put it there, from {url}"
         ) from error
-    return state
+    digest = path.stem.rpartition("-")[2]
+    if not sha256(path).startswith(digest):
+        raise DataError(f"init=pretrained: {path} is not the published file, whose SHA-256 begins with {digest}. Delete it.")
+    return dict(state)
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, of which published names carry the beginning."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -24,8 +24,16 @@ _APART = 4
 """Curves in one panel up to which each has its colour, its interval and its name; of more the colour is the depth."""
 
 
+def drawable(numbers: pd.DataFrame, measure: Measure) -> bool:
+    """Whether any point can be drawn: finite in every seed, and positive where the axis is logarithmic."""
+    good = np.isfinite(numbers["value"]) & ((numbers["value"] > 0) | (not measure.factor))
+    points = good.groupby([numbers["network"], numbers["unit"], numbers["at"] if measure.curve else numbers["place"]])
+    return bool(points.all().any())
+
+
 def figure(numbers: pd.DataFrame, measure: Measure) -> Figure:
     """The readings of one measure (see :func:`randfeat.report.probes.readings`) as :func:`curves` or :func:`against_depth`."""
+    numbers = numbers.assign(value=numbers["value"].where(np.isfinite(numbers["value"])))
     return curves(numbers, measure) if measure.curve else against_depth(numbers, measure)
 
 
