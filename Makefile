@@ -9,7 +9,7 @@ demo: $(VENV)/.installed
 	$(BIN)/randfeat run conf=vgg_random
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
