@@ -1,7 +1,10 @@
 """What every test runs under."""
 
 import os
+import sys
+from typing import NamedTuple
 
+import pytest
 from hypothesis import settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores: one thread each, and in what they start
@@ -9,3 +12,26 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores: one thre
 
 settings.register_profile("randfeat", deadline=None, derandomize=True)  # a busy machine is no failure, and no run is a lottery
 settings.load_profile("randfeat")
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def randfeat(tmp_path, monkeypatch, capsys):
+    """Runs the program in this process, in an empty folder: torch is imported once for all."""
+    from randfeat.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["randfeat", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return Done(left.value.code, *capsys.readouterr())
+
+    return call

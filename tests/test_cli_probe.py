@@ -4,35 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from typing import NamedTuple
 
 import pytest
 
-from randfeat.cli import main
-
 MLP = ["arch=mlp", "arch.depth=4", "arch.width=64", "arch.activation=identity", "data.n_train=300"]
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def randfeat(tmp_path, monkeypatch, capsys):
-    """Runs the program in this process, in an empty folder: torch is imported once for all."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["randfeat", *words])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return Done(left.value.code, *capsys.readouterr())
-
-    return call
 
 
 def test_laws_are_compared_in_one_table_with_the_factor_per_layer(tmp_path, randfeat):

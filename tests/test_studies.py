@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from randfeat.cli import main
 from randfeat.errors import ConfigError
 from randfeat.places import data_folder
 from randfeat.store import Store
@@ -47,27 +44,6 @@ def check(frame):
 
 CLAIMS = [Claim("kept", "growth between LOW and HIGH", "Nobody 2000", check)]
 """
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def randfeat(tmp_path, monkeypatch, capsys):
-    """Runs the program in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["randfeat", *words])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return Done(left.value.code, *capsys.readouterr())
-
-    return call
 
 
 def write(folder, law="gaussian", low=0.0, high=9.0, plan=TINY):
