@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -79,20 +78,16 @@ class Model:
     def _call(self, net: nn.Module, names: list[str], weights: Weights, x: Tensor) -> Tensor:
         tensors = {name: weights[name] if name in weights else self.buffers[name] for name in names}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-            y: Tensor = self._checked(functools.partial(functional_call, net, tensors, (x,)))
+            try:
+                y: Tensor = functional_call(net, tensors, (x,))
+            except ValueError as error:
+                if "Expected more than 1 value per channel" not in str(error):
+                    raise
+                raise ConfigError(
+                    "a batch norm needs two rows or more in every batch. Use solver.batch_size=2 or more, more rows "
+                    "(data.n_train), or an arch without norm."
+                ) from error
         return y.to(self.dtype)
-
-    @staticmethod
-    def _checked(compute: Callable[[], Tensor]) -> Tensor:
-        try:
-            return compute()
-        except ValueError as error:
-            if "Expected more than 1 value per channel" not in str(error):
-                raise
-            raise ConfigError(
-                "a batch norm needs two rows or more in every batch. Use solver.batch_size=2 or more, more rows "
-                "(data.n_train), or an arch without norm."
-            ) from error
 
     @torch.no_grad()
     def scores(self, trained: Weights, x: Tensor) -> Tensor:

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from randfeat.probe.spectrum import spectrum
 from randfeat.probe.walk import INPUT, Readings, layout
 from randfeat.record import Record, Status
 from randfeat.registry import make_part
-from randfeat.run import Recall, sources
+from randfeat.run import Recall, now, sources
 from randfeat.seeds import stream
 from randfeat.spec import RunSpec, Seeds
 from randfeat.store import Store
@@ -227,5 +226,5 @@ def _record(
         cost=cost,
         environment=environment(device),
         version=version("randfeat"),
-        written=datetime.now(UTC).isoformat(timespec="microseconds"),
+        written=now(),
     )

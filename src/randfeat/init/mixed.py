@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -37,7 +38,7 @@ class Mixed(AbstractInit):
         for name in ("bias", "bias_std", "gamma"):
             if getattr(self, name) != getattr(type(self), name):
                 raise ConfigError(f"init=mixed leaves {name} to its laws. Use init.rules=['*=he({name}=...)'].")
-        self._laws()
+        _laws(self.rules)
 
     def weight(self, shape: tuple[int, ...], stream: Stream) -> np.ndarray:
         """Not asked for: a shape alone has no name."""
@@ -45,7 +46,7 @@ class Mixed(AbstractInit):
 
     def fill(self, slot: Slot, stream: Stream) -> np.ndarray:
         """See :meth:`AbstractInit.fill`."""
-        return next(law for pattern, law in self._laws() if fnmatchcase(slot.name, pattern)).fill(slot, stream)
+        return next(law for pattern, law in _laws(self.rules) if fnmatchcase(slot.name, pattern)).fill(slot, stream)
 
     def check(self, net: Network, names: Collection[str]) -> None:
         """See :meth:`AbstractInit.check`."""
@@ -71,17 +72,20 @@ class Mixed(AbstractInit):
     def _owned(self, names: list[str]) -> list[tuple[str, AbstractInit, list[str]]]:
         """Each rule's pattern and law, and the tensors that it decides about."""
         owned, left = [], list(names)
-        for pattern, law in self._laws():
+        for pattern, law in _laws(self.rules):
             own = [name for name in left if fnmatchcase(name, pattern)]
             left = [name for name in left if name not in own]
             owned.append((pattern, law, own))
         return owned
 
-    def _laws(self) -> list[tuple[str, AbstractInit]]:
-        found = []
-        for rule in self.rules:
-            pattern, sign, law = rule.partition("=")
-            if not (pattern and sign):
-                raise ConfigError(f"init.rules: {rule!r} must be PATTERN=LAW, as in '*=he' or 'block1*=gaussian(gain=2)'.")
-            found.append((pattern, cast(AbstractInit, part_from_words("init", law))))
-        return found
+
+@functools.cache
+def _laws(rules: tuple[str, ...]) -> list[tuple[str, AbstractInit]]:
+    """Each rule's pattern and law; read once, though asked for with every tensor."""
+    found = []
+    for rule in rules:
+        pattern, sign, law = rule.partition("=")
+        if not (pattern and sign):
+            raise ConfigError(f"init.rules: {rule!r} must be PATTERN=LAW, as in '*=he' or 'block1*=gaussian(gain=2)'.")
+        found.append((pattern, cast(AbstractInit, part_from_words("init", law))))
+    return found
