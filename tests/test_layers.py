@@ -23,6 +23,7 @@ LAYER = {
             "cost",
             "machine",
             "words",
+            "least_squares",
         ],
         0,
     ),

@@ -15,9 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from randfeat.errors import ConfigError, did_you_mean, some
 from randfeat.typing import Task
 
 HEAD = "head"
+INPUT = "input"
+"""What stands for the rows themselves where units are named."""
+
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, nn.modules.instancenorm._InstanceNorm)
 
 
@@ -50,6 +54,31 @@ def chain(units: Mapping[str, nn.Module], task: Task) -> Network:
     for name, unit in {**units, HEAD: head}.items():
         net.add_module(name, unit)
     return net
+
+
+def cut(net: Network, at: str, task: Task, word: str) -> Network:
+    """The network up to the unit or block ``at``, or ``input`` for none of it, with a new head on its flattened output.
+
+    Args:
+        net: shares its units with what is returned.
+        at: a unit, or a block for its last unit.
+        task: what the network was built for.
+        word: the setting that names the unit, for the message.
+
+    Raises:
+        ConfigError: there is no such unit; says which there are.
+    """
+    ends = {name: name for name in net.unit_names} | {block: units[-1] for block, units in blocks(net).items()}
+    if at != INPUT and at not in ends:
+        near = did_you_mean(at, [INPUT, *ends])
+        raise ConfigError(f"{word}={at} is no unit of this network.{near} Units: {some([INPUT, *net.unit_names])}.")
+    names = [] if at == INPUT else net.unit_names[: net.unit_names.index(ends[at]) + 1]
+    units = {name: net.get_submodule(name) for name in names}
+    if outline(nn.Sequential(*units.values()), torch.empty(2, *task.shape, device="meta")).ndim != 2:
+        units["flatten"] = nn.Flatten()
+    part = chain(units, task)
+    part.origin = net.origin
+    return part
 
 
 def outline(module: nn.Module, x: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from randfeat.errors import ConfigError
 from randfeat.init import AbstractInit, draw
 from randfeat.machine import environment
 from randfeat.model import Precision
-from randfeat.network import Network
+from randfeat.network import INPUT, Network
 from randfeat.probe.catalogue import Probe
 from randfeat.probe.distances import distances
 from randfeat.probe.features import features
@@ -29,7 +29,7 @@ from randfeat.probe.jacobian import jacobian
 from randfeat.probe.kernels import Draw, kernels
 from randfeat.probe.signal import signal
 from randfeat.probe.spectrum import spectrum
-from randfeat.probe.walk import INPUT, Readings, layout
+from randfeat.probe.walk import Readings, layout
 from randfeat.record import Record, Status
 from randfeat.registry import make_part
 from randfeat.run import Recall, now, sources

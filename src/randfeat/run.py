@@ -88,7 +88,7 @@ def sources(data: Dataset, folder: Path, recall: Recall) -> Sources:
 
 def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources = NOTHING) -> Model:
     """The network with its weights drawn and split, before anything is fitted."""
-    net = spec.arch.build(data.task)
+    net = spec.solver.network(spec.arch.build(data.task), data.task)
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
     weights = {name: tensor.to(device, dtype) for name, tensor in draw(spec.init, net, spec.seeds.weights, sources).items()}
     selection = spec.subset.select(net, spec.seeds.subset)

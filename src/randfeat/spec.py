@@ -77,8 +77,8 @@ class RunSpec:
         self.solver.check(self.subset.select(net, seed), self.subset.begins(net, seed), self.subset.part)
 
     def network(self) -> Network:
-        """The architecture built for the data, on the meta device."""
-        return _network(self.arch, self.data.task)
+        """What is run of the architecture built for the data, on the meta device."""
+        return _network(self.arch, self.solver, self.data.task)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> RunSpec:
@@ -152,9 +152,9 @@ def _example(word: str) -> str:
 
 
 @functools.lru_cache(maxsize=32)
-def _network(arch: AbstractArch, task: Task) -> Network:
+def _network(arch: AbstractArch, solver: AbstractSolver, task: Task) -> Network:
     try:
-        return arch.build(task)
+        return solver.network(arch.build(task), task)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from randfeat.solver.least_squares import Dual, Primal
+from randfeat.least_squares import Dual, Primal
 
 
 def drawn(n, p, k=3, seed=0):

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.func import vjp
 
 from randfeat.model import fresh_buffers
-from randfeat.network import Network
-from randfeat.probe.walk import INPUT, Readings, named, units, walk
+from randfeat.network import INPUT, Network
+from randfeat.probe.walk import Readings, named, units, walk
 from randfeat.typing import Weights
 
 ROWS = 16

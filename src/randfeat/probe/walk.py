@@ -10,11 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from randfeat.model import fresh_buffers
-from randfeat.network import Network, Role, norm_layers, slots, unit_of
+from randfeat.network import INPUT, Network, Role, norm_layers, slots, unit_of
 from randfeat.typing import Weights
-
-INPUT = "input"
-"""What stands for the rows themselves where units are named."""
 
 Readings = dict[str, float]
 """Numbers by ``measure/unit``, or ``measure@place/unit`` for each point of a curve."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from randfeat.network import Network
 from randfeat.part import Part
 from randfeat.seeds import Stream
 from randfeat.split import Selection
-from randfeat.typing import Examples, Weights
+from randfeat.typing import Examples, Task, Weights
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Fitted:
 
     Attributes:
         trained: the fitted tensors.
-        status: ``ok``, ``non_finite`` (the loss was) or ``singular`` (the system had no unique solution).
+        status: ``ok``, ``non_finite`` (the loss was), ``singular`` (the system had no unique solution) or ``out_of_memory``.
         reason: what happened, where the status is not ``ok``.
         curve: one mapping per epoch.
         chosen: what was chosen on the validation rows, such as the penalty or the epoch.
@@ -81,6 +82,14 @@ class Fitted:
 @dataclass(frozen=True, kw_only=True)
 class AbstractSolver(Part):
     """A way to fit the trained tensors to the training rows."""
+
+    def network(self, net: Network, task: Task) -> Network:
+        """What of an architecture's network is run: by default all of it.
+
+        Raises:
+            ConfigError: it has no unit that a setting names; says which it has.
+        """
+        return net
 
     @abstractmethod
     def check(self, selection: Selection, begins: Mapping[str, float], subset: str) -> None:
