@@ -23,6 +23,7 @@ LAYER = {
             "cost",
             "machine",
             "words",
+            "products",
             "least_squares",
         ],
         0,

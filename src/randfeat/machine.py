@@ -1,8 +1,10 @@
-"""What a record says of the machine that a run ran on."""
+"""The machine that a run runs on: what a record says of it, and the memory that it has left."""
 
 from __future__ import annotations
 
+import math
 import platform
+import re
 from pathlib import Path
 
 import torch
@@ -25,3 +27,20 @@ def processor() -> str:
     lines = facts.read_text(errors="replace").splitlines() if facts.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def memory_left(device: torch.device) -> float:
+    """Bytes that can still be allocated: what the driver and torch's cache have free, or what the system says; else inf."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    left = _number_after("MemAvailable:", Path("/proc/meminfo")) * 1024
+    limit, used = (_number_after("", Path(f"/sys/fs/cgroup/memory.{name}")) for name in ("max", "current"))
+    return min(left, limit - used if math.isfinite(limit + used) else math.inf)
+
+
+def _number_after(word: str, facts: Path) -> float:
+    """The first number after a word in a file of the system's; inf where there is none."""
+    text = facts.read_text() if facts.exists() else ""
+    found = re.search(rf"{word}\s*(\d+)", text)
+    return float(found[1]) if found else math.inf

@@ -12,7 +12,8 @@ from randfeat.seeds import stream
 from randfeat.solver import Problem
 from randfeat.typing import Examples
 
-PARTS = ["adam", "ridge", "sgd"]
+PARTS = ["adam", "pinv", "ridge", "sgd"]
+CLOSED = {"pinv", "ridge"}
 
 
 def problem(x, y, x_val, y_val, n_classes, head=None):
@@ -45,13 +46,13 @@ def solver(part, **settings):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("solver") == PARTS
-    assert len(PARTS) == 3
+    assert len(PARTS) == 4
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_clouds_four_deviations_apart_are_told_apart(part):
     x, y = two_clouds()
-    fitted = solver(part, **({} if part == "ridge" else {"lr": 0.1, "batch_size": 16})).fit(problem(x, y, x, y, 2))
+    fitted = solver(part, **({} if part in CLOSED else {"lr": 0.1, "batch_size": 16})).fit(problem(x, y, x, y, 2))
     scores = F.linear(x, fitted.trained["head.weight"], fitted.trained["head.bias"])
     assert fitted.status == "ok"
     assert float((scores.argmax(1) == y).double().mean()) > 0.95
@@ -89,16 +90,86 @@ def test_ridge_says_singular_and_leaves_the_head_as_drawn():
     fitted = solver("ridge", penalty=0).fit(start)
     assert (fitted.status, fitted.reason) == (
         "singular",
-        "no unique solution in this precision for penalty 0; raise it, or use float64",
+        "the system has no unique solution with penalty 0; a larger one gives it one",
     )
     assert fitted.trained is start.trained
 
 
-def test_ridge_says_non_finite():
+@pytest.mark.parametrize("part", sorted(CLOSED))
+@pytest.mark.parametrize("p", [3, 200])
+def test_closed_forms_say_non_finite(part, p):
     x, y = two_clouds()
+    x = torch.cat([x, torch.zeros(len(x), p - 3)], 1)
     x[5, 1] = float("nan")
-    fitted = solver("ridge", penalty=1).fit(problem(x, y, x[:0], y[:0], 2))
+    fitted = solver(part).fit(problem(x, y, x, y, 2))
     assert (fitted.status, fitted.reason) == ("non_finite", "a feature was not finite")
+
+
+@pytest.mark.parametrize("part", sorted(CLOSED))
+@pytest.mark.parametrize("n", [10, 80])
+def test_closed_forms_give_the_class_of_all_rows_where_there_is_one_class(part, n):
+    x, y = two_clouds()
+    x, y = torch.cat([x, torch.ones(80, 10)], 1)[:n], torch.ones_like(y)[:n]
+    fitted = solver(part).fit(problem(x, y, x, y, 3))
+    assert fitted.status == "ok"
+    torch.testing.assert_close(fitted.trained["head.weight"], torch.zeros(3, 13), atol=1e-6, rtol=0)
+    torch.testing.assert_close(fitted.trained["head.bias"], torch.tensor([0.0, 1.0, 0.0]))
+
+
+@pytest.mark.parametrize("p", [3, 200])
+def test_leave_one_out_takes_the_penalty_under_which_most_rows_are_right_when_they_are_left_out(p):
+    rng = np.random.default_rng(0)
+    n, penalties = 30, [0.01, 1.0, 100.0]
+    y = torch.from_numpy(rng.integers(0, 3, n))
+    x = torch.from_numpy(rng.normal(size=(n, p))) + 1.5 * F.one_hot(y, p)
+    right = []
+    for penalty in sorted(penalties, reverse=True):
+        ridge, found = solver("ridge", penalty=penalty), 0
+        for i in range(n):
+            rest = torch.arange(n) != i
+            head = ridge.fit(problem(x[rest], y[rest], x[:0], y[:0], 3)).trained
+            found += int(F.linear(x[i].float(), head["head.weight"], head["head.bias"]).argmax() == y[i])
+        right.append(found)
+    best = sorted(penalties, reverse=True)[int(np.argmax(right))]
+    fitted = solver("ridge", penalty=penalties, choose="leave_one_out").fit(problem(x, y, x[:0], y[:0], 3))
+    assert len(set(right)) > 1
+    assert fitted.chosen == {"penalty": best}
+
+
+def test_a_feature_too_close_to_another_for_float32_products_is_told_apart_in_float64():
+    rng = np.random.default_rng(0)
+    y = torch.arange(200) % 2
+    x = torch.from_numpy(rng.normal(size=(200, 2)).astype(np.float32))
+    x = torch.cat([x, x[:, :1] + 1e-4 * (2 * y[:, None] - 1)], 1)  # the difference of two features is the class
+    fitted = solver("ridge", penalty=[1e-12, 1e-11]).fit(problem(x, y, x, y, 2))
+    assert float((F.linear(x, *fitted.trained.values()).argmax(1) == y).double().mean()) == 1.0
+
+
+def test_pinv_interpolates_as_many_rows_as_there_are_features_and_says_the_rank():
+    """Huang, Zhu and Siew 2006: N hidden units learn N distinct rows exactly."""
+    rng = np.random.default_rng(0)
+    x, y = torch.from_numpy(rng.normal(size=(30, 40))), torch.from_numpy(rng.integers(0, 4, 30))
+    start = problem(x, y, x[:0], y[:0], 4, {"head.weight": torch.zeros(4, 40).double(), "head.bias": torch.zeros(4).double()})
+    fitted = solver("pinv").fit(start)
+    torch.testing.assert_close(F.linear(x, *fitted.trained.values()), F.one_hot(y, 4).double(), atol=1e-6, rtol=0)
+    assert fitted.chosen == {"rank": 29}  # the intercept takes up one
+
+
+@pytest.mark.parametrize("settings", [{"part": "pinv"}, {"part": "ridge"}, {"part": "ridge", "block": 10**9}])
+def test_closed_forms_say_what_they_need_where_the_memory_does_not_suffice(settings, monkeypatch):
+    monkeypatch.setattr("randfeat.solver.squares.memory_left", lambda device: 100.0)
+    x, y = two_clouds()
+    fitted = make_part("solver", settings).fit(problem(x, y, x, y, 2))
+    assert fitted.status == "out_of_memory"
+    assert fitted.reason == "3 features of 80 rows need 0.0 GiB, and 0.0 are free"
+
+
+def test_a_list_of_penalties_longer_than_memory_is_scored_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr("randfeat.solver.head.SCORED_NUMBERS", 20)
+    x, y = two_clouds()
+    for choose in ("validation", "leave_one_out"):
+        fitted = solver("ridge", penalty=list(np.logspace(-3, 6, 100)), choose=choose).fit(problem(x, y, x, y, 2))
+        assert fitted.status == "ok"
 
 
 def test_sgd_says_in_which_epoch_the_loss_was_not_finite():

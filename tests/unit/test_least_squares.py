@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 
-from randfeat.least_squares import Dual, Primal
+from randfeat.least_squares import EIGEN_PAYS, Dual, Primal
+from randfeat.products import double
 
 
 def drawn(n, p, k=3, seed=0):
@@ -18,12 +21,12 @@ def drawn(n, p, k=3, seed=0):
 def primal(phi, y, cuts=()):
     system = Primal()
     for rows, targets in zip(np.split(phi, list(cuts)), np.split(y, list(cuts)), strict=True):
-        system.add(torch.from_numpy(rows), torch.from_numpy(targets))
+        system.partial_fit(torch.from_numpy(rows), torch.from_numpy(targets))
     return system
 
 
 def dual(phi, y):
-    return Dual(torch.from_numpy(phi), torch.from_numpy(y))
+    return Dual(torch.from_numpy(phi.copy()), torch.from_numpy(y))
 
 
 def reference(phi, y, penalty):
@@ -127,6 +130,125 @@ def test_float32_features_with_a_large_mean_lose_little():
     phi, y = drawn(500, 5)
     single = Primal()
     for rows, targets in zip(np.split(phi + 1000, 5), np.split(y, 5), strict=True):
-        single.add(torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(targets))
+        single.partial_fit(torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(targets))
     beta, _ = reference((phi + 1000).astype(np.float32).astype(np.float64), y, 0.1)
     np.testing.assert_allclose(single.solve(0.1).beta_PK, beta, atol=1e-4)
+
+
+def shares(phi, y, cuts):
+    return [primal(*share) for share in zip(np.split(phi, cuts), np.split(y, cuts), strict=True)]
+
+
+@pytest.mark.parametrize("cuts", [[30], [1, 2], [10, 11, 39]])
+def test_merged_sums_of_shares_are_the_sums_of_all_rows(cuts):
+    """As other processes send them: pickled. The shares' means differ, and so do the shifts taken off their rows."""
+    phi, y = drawn(40, 5)
+    phi[20:] += 100
+    merged = Primal()
+    for share in shares(phi, y, cuts):
+        merged.merge(pickle.loads(pickle.dumps(share)))
+    agrees(merged.solve(0.3), *reference(phi, y, 0.3))
+    assert merged.n == 40
+
+
+def test_a_share_keeps_its_own_sums_when_it_is_merged():
+    phi, y = drawn(40, 5)
+    first, second = shares(phi, y, [15])
+    first.merge(second)
+    agrees(second.solve(0.3), *reference(phi[15:], y[15:], 0.3))
+    agrees(first.merge(Primal()).solve(0.3), *reference(phi, y, 0.3))
+
+
+def test_more_rows_later_are_the_recursion_of_the_online_sequential_elm():
+    """Liang et al. 2006: P <- P - P h'(I + h P h')^-1 h P, beta <- beta + P h'(t - h beta), from the first rows on."""
+    phi, y = drawn(200, 12)
+    h = np.hstack([phi, np.ones((200, 1))])
+    penalty = np.diag([0.5] * 12 + [0.0])
+    system = primal(phi[:20], y[:20])
+    p = np.linalg.inv(h[:20].T @ h[:20] + penalty)
+    beta = p @ h[:20].T @ y[:20]
+    for start in range(20, 200, 30):
+        rows, targets = h[start : start + 30], y[start : start + 30]
+        p = p - p @ rows.T @ np.linalg.solve(np.eye(len(rows)) + rows @ p @ rows.T, rows @ p)
+        beta = beta + p @ rows.T @ (targets - rows @ beta)
+        system.partial_fit(torch.from_numpy(phi[start : start + 30]), torch.from_numpy(targets))
+        agrees(system.solve(0.5), beta[:-1], beta[-1], 1e-6 * np.abs(beta).max())
+
+
+@pytest.mark.parametrize("form", [primal, dual])
+@pytest.mark.parametrize(("n", "p"), [(25, 6), (12, 30)])
+def test_leave_one_out_is_fitting_again_without_the_row(form, n, p):
+    phi, y = drawn(n, p)
+    penalties = [0.2, 30.0]
+    system = form(phi, y)
+    rows = (
+        [(torch.from_numpy(a), torch.from_numpy(b)) for a, b in zip(np.split(phi, 3), np.split(y, 3), strict=True)]
+        if n % 3 == 0
+        else [(torch.from_numpy(phi), torch.from_numpy(y))]
+    )
+    found = torch.cat(list(system.left_out(system.spectrum(), rows, penalties))).numpy()
+    for i in range(n):
+        for s, penalty in enumerate(penalties):
+            beta, b = reference(np.delete(phi, i, 0), np.delete(y, i, 0), penalty)
+            np.testing.assert_allclose(found[i, s], phi[i] @ beta + b, atol=1e-8)
+
+
+@pytest.mark.parametrize("form", [primal, dual])
+@pytest.mark.parametrize(("n", "p"), [(60, 7), (12, 30)])
+def test_eigenvectors_and_factorisations_give_the_same(form, n, p):
+    phi, y = drawn(n, p)
+    penalties = list(np.logspace(-3, 3, EIGEN_PAYS + 1))
+    for penalty, solution in form(phi, y).solutions(penalties):
+        agrees(solution, *reference(phi, y, penalty), 1e-7)
+
+
+@pytest.mark.parametrize("penalties", [[0.0, 1.0], [0.0, *np.logspace(0, 1, EIGEN_PAYS)]])
+def test_of_a_list_only_the_penalty_zero_is_singular_for_more_features_than_rows(penalties):
+    for form in (primal, dual):
+        solutions = dict(form(*drawn(10, 20)).solutions(penalties))
+        assert solutions.pop(0.0) is None
+        assert all(solutions.values())
+
+
+@pytest.mark.parametrize("form", [primal, dual])
+@pytest.mark.parametrize(("n", "p"), [(30, 8), (12, 30)])
+def test_the_solution_of_least_norm_is_the_pseudo_inverse(form, n, p):
+    phi, y = drawn(n, p)
+    phi[:, 5] = phi[:, 4] + phi[:, 3]
+    centred = phi - phi.mean(0)
+    beta = np.linalg.pinv(centred, rcond=1e-9) @ (y - y.mean(0))
+    solution, rank = form(phi, y).minimum_norm(1e-6)
+    agrees(solution, beta, y.mean(0) - phi.mean(0) @ beta, 1e-7)
+    assert rank == np.linalg.matrix_rank(centred)
+
+
+def single(phi, y, **settings):
+    return Primal(**settings).partial_fit(torch.from_numpy(phi.astype(np.float32)), torch.from_numpy(y))
+
+
+def test_where_float32_products_cannot_tell_float64_products_do():
+    """A feature that differs from another by 1e-5 of its norm: its sum of squares apart is 1e-10, far below 6e-8."""
+    phi, y = drawn(200, 4)
+    phi = phi.astype(np.float32).astype(np.float64)
+    phi = np.hstack([phi, (phi[:, :1] + 1e-5 * np.random.default_rng(5).normal(size=(200, 1))).astype(np.float32)])
+    assert single(phi, y).solve(1e-12) is None
+    exact = single(phi, y, product=double).solve(1e-12)
+    beta, _ = reference(phi, y, 1e-12)
+    np.testing.assert_allclose(exact.beta_PK, beta, rtol=1e-3)
+
+
+@pytest.mark.parametrize("block", [1, 7, 40, 1000])
+def test_how_many_rows_are_multiplied_at_a_time_does_not_show(block):
+    phi, y = drawn(40, 5)
+    found = Primal(block=block).partial_fit(torch.from_numpy(phi), torch.from_numpy(y)).solve(0.3)
+    agrees(found, *reference(phi, y, 0.3))
+
+
+def test_memory_does_not_grow_with_the_rows():
+    """What the sums hold once rows have come, in numbers: two P x P at most beside one block."""
+
+    def held(n):
+        system = primal(*drawn(n, 20), cuts=range(10, n, 10))
+        return sum(tensor.numel() for tensor in vars(system).values() if isinstance(tensor, torch.Tensor))
+
+    assert held(20_000) == held(100)

@@ -123,24 +123,38 @@ def best_on_validation(problem: Problem, solutions: Iterable[tuple[float, Soluti
     best: tuple[float, Solution] | None = None
     most = -1
     remaining = iter(solutions)
-    while batch := list(islice(remaining, _at_once(problem))):
-        for right, candidate in zip(_right(problem, [solution for _, solution in batch]), batch, strict=True):
-            if right > most:
-                most, best = right, candidate
+    while batch := list(islice(remaining, at_once(problem))):
+        n_right = right(_scores(problem, [solution for _, solution in batch]), problem.val.y_N)
+        if max(n_right) > most:
+            most, best = max(n_right), batch[n_right.index(max(n_right))]
     return best
 
 
-def _at_once(problem: Problem) -> int:
+def at_once(problem: Problem) -> int:
+    """How many penalties are scored in one pass over the rows."""
     return max(1, SCORED_NUMBERS // problem.trained[f"{HEAD}.weight"].numel())
 
 
-def _right(problem: Problem, solutions: list[Solution]) -> list[int]:
-    """How many validation rows each gets right, in one pass over them."""
+def n_features(problem: Problem) -> int:
+    """P."""
+    return problem.trained[f"{HEAD}.weight"].shape[1]
+
+
+def right(scores: Iterable[Tensor], y_N: Tensor) -> list[int]:
+    """How many rows each of S classifiers gets right, from scores (n, S, K) of all rows, block by block."""
+    done, found = 0, []
+    for scores_NSK in scores:
+        block_N = y_N[done : done + len(scores_NSK)]
+        found.append((scores_NSK.argmax(2) == block_N[:, None]).sum(0))
+        done += len(block_N)
+    n_right: list[int] = torch.stack(found).sum(0).tolist()
+    return n_right
+
+
+def _scores(problem: Problem, solutions: list[Solution]) -> Iterator[Tensor]:
+    """Scores (n, S, K) of the validation rows by each solution, block by block."""
     beta_PSK = torch.stack([solution.beta_PK for solution in solutions], dim=1)
     intercept_SK = torch.stack([solution.intercept_K for solution in solutions])
-    right_S = torch.zeros(len(solutions), dtype=torch.int64, device=beta_PSK.device)
     for block in problem.val.blocks():
         phi_NP = problem.prepare(block.x)
-        scores_NSK = (phi_NP @ beta_PSK.flatten(1).to(phi_NP.dtype)).view(-1, *intercept_SK.shape) + intercept_SK
-        right_S += (scores_NSK.argmax(2) == block.y_N[:, None]).sum(0)
-    return right_S.tolist()
+        yield (phi_NP @ beta_PSK.flatten(1).to(phi_NP.dtype)).view(-1, *intercept_SK.shape) + intercept_SK

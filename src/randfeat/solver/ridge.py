@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-import torch
-import torch.nn.functional as F
-
-from randfeat.least_squares import AbstractSystem, Dual, Primal
-from randfeat.network import HEAD
+from randfeat.least_squares import EIGEN_PAYS, AbstractSystem, Solution
+from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.solver.base import Fitted, Problem
-from randfeat.solver.head import AbstractPenalised, best_on_validation, features, fitted
+from randfeat.solver.head import AbstractPenalised, at_once, best_on_validation, fitted, right
+from randfeat.solver.squares import gathered, products, rows, shortage
 
 
 @register("solver", "ridge")
@@ -20,38 +20,82 @@ class Ridge(AbstractPenalised):
     """The head by least squares on one-hot classes with a squared-norm penalty, solved exactly.
 
     Minimises ``sum((phi @ beta + b - y)**2) + penalty * sum(beta**2)``; the intercept b is not penalised and the penalty is
-    not divided by N. Of several penalties the one with the best validation accuracy is kept (of equals, the largest). Rows
-    are seen once, as they are: without augmentation.
+    not divided by N. Rows are seen as they are, without augmentation. Features of float32 are multiplied in float32, with an
+    error of at most 1e-6 of two columns' norms, and added up in float64; where that cannot tell a small penalty's solution,
+    they are multiplied again in float64. A penalty whose system is singular even so is left out.
 
-    Cost: one pass over the features, N P**2 multiply-adds for the Gram matrix, and min(N, P)**3 / 3 for each penalty. Extra
-    memory is P**2 numbers whatever N, or N P where P > N, for then the N x N dual is solved.
+    Settings:
+        choose: of several penalties that with the most rows right on the ``validation`` rows, or the most training rows right
+            when each is predicted by the solution without it (``leave_one_out``, exact); of equals the largest.
+        block: rows of features multiplied at a time; by default as many as make a product efficient. It shows in rounding
+            alone.
 
-    See: Hoerl and Kennard, Technometrics 12 (1970); Huang, Zhou, Ding and Zhang, IEEE SMC-B 42 (2012).
+    Cost: one pass over the features, N P**2 / 2 multiply-adds for the Gram matrix, and min(N, P)**3 / 3 for each penalty up to
+    15, as much as those for more. Leave-one-out: as for more than 15, and where P <= N a second pass with N P**2. Memory is
+    2 P**2 numbers in float64 whatever N; where P > N it is N P, and 2 N**2 in float64, for then the N x N dual is solved.
+
+    See: Hoerl and Kennard, Technometrics 12 (1970); Allen, Technometrics 16 (1974), for leave-one-out; Huang, Zhou, Ding and
+    Zhang, IEEE SMC-B 42 (2012).
     """
+
+    choose: Literal["validation", "leave_one_out"] = "validation"
+    block: int | None = setting(None, ge=1)
+
+    @property
+    def needs_validation(self) -> bool:
+        """See :class:`AbstractSolver`."""
+        return super().needs_validation and self.choose == "validation"
+
+    @property
+    def without_choice(self) -> str:
+        """See :class:`AbstractSolver`."""
+        return "solver.choose=leave_one_out, or one penalty alone, as in solver.penalty=1"
 
     def fit(self, problem: Problem) -> Fitted:
         """See :meth:`AbstractSolver.fit`."""
-        system = _gather(problem)
-        if not system.is_finite:
-            return Fitted(problem.trained, status="non_finite", reason="a feature was not finite")
-        solutions = ((penalty, system.solve(penalty)) for penalty in self.penalties)
-        solved = ((penalty, solution) for penalty, solution in solutions if solution is not None)
-        best = best_on_validation(problem, solved) if self.needs_validation else next(solved, None)
+        if reason := shortage(problem, 4 if self._leaves_out or len(self.penalties) > EIGEN_PAYS else 2, self.block):
+            return Fitted(problem.trained, "out_of_memory", reason)
+        best: tuple[float, Solution] | None = None
+        for product in products(problem):
+            system = gathered(problem, product, self.block)
+            if not system.is_finite:
+                return Fitted(problem.trained, "non_finite", "a feature was not finite")
+            unsolved: list[float] = []
+            best = self._left_out(problem, system, unsolved) if self._leaves_out else self._tried(problem, system, unsolved)
+            if not unsolved:
+                break
         if best is None:
-            reason = f"no unique solution in this precision for penalty {max(self.penalty):g}; raise it, or use float64"
-            return Fitted(problem.trained, status="singular", reason=reason)
+            reason = f"the system has no unique solution with penalty {self.penalties[0]:g}; a larger one gives it one"
+            return Fitted(problem.trained, "singular", reason)
         penalty, solution = best
         return fitted(problem, solution, {"penalty": penalty})
 
+    @property
+    def _leaves_out(self) -> bool:
+        return self.choose == "leave_one_out" and len(self.penalties) > 1
 
-def _gather(problem: Problem) -> AbstractSystem:
-    """The training rows as a system to solve: primal while P <= N, else dual."""
-    p = problem.trained[f"{HEAD}.weight"].shape[1]
-    rows = ((phi_NP, F.one_hot(y_N, problem.n_classes)) for phi_NP, y_N in features(problem, problem.train))
-    if p > len(problem.train):
-        phi_NP, y_NK = (torch.cat(blocks) for blocks in zip(*rows, strict=True))
-        return Dual(phi_NP, y_NK)
-    system = Primal()
-    for phi_NP, y_NK in rows:
-        system.add(phi_NP, y_NK)
-    return system
+    def _tried(self, problem: Problem, system: AbstractSystem, unsolved: list[float]) -> tuple[float, Solution] | None:
+        """The penalty that is best on the validation rows, or the only one; those without a solution go to ``unsolved``."""
+
+        def solved() -> Iterator[tuple[float, Solution]]:
+            for penalty, solution in system.solutions(self.penalties):
+                if solution is None:
+                    unsolved.append(penalty)
+                else:
+                    yield penalty, solution
+
+        return best_on_validation(problem, solved()) if len(self.penalties) > 1 else next(solved(), None)
+
+    def _left_out(self, problem: Problem, system: AbstractSystem, unsolved: list[float]) -> tuple[float, Solution] | None:
+        """The penalty that gets the most training rows right, each by the solution without it."""
+        spectrum = system.spectrum()
+        solvable = [penalty for penalty in self.penalties if system.solvable(spectrum, penalty)]
+        unsolved += [penalty for penalty in self.penalties if penalty not in solvable]
+        if not solvable:
+            return None
+        n_right: list[int] = []
+        for start in range(0, len(solvable), at_once(problem)):
+            batch = solvable[start : start + at_once(problem)]
+            n_right += right(system.left_out(spectrum, rows(problem), batch), problem.train.y_N)
+        best = solvable[n_right.index(max(n_right))]
+        return best, system.solution(spectrum.solve(best))

@@ -1,0 +1,64 @@
+"""The training rows of a head as a least-squares system on one-hot classes."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from randfeat.least_squares import AbstractSystem, Dual, Primal, Rows
+from randfeat.machine import memory_left
+from randfeat.network import HEAD
+from randfeat.products import Product, double, fastest, layers_by, plain
+from randfeat.solver.base import Problem
+from randfeat.solver.head import features, n_features
+
+LARGE = 2e10
+"""A Gram matrix of fewer multiply-adds is formed as torch does by default; to look for a faster way would cost more."""
+
+
+def products(problem: Problem) -> list[Product]:
+    """What to multiply features by: the fastest way in their own precision, then float64 where that is another."""
+    x = problem.train.x
+    if problem.prepare(x[:1]).dtype == torch.float64:
+        return [plain]
+    n, p = len(problem.train), n_features(problem)
+    return [fastest(x.device) if n * p * min(n, p) > LARGE else plain, double]
+
+
+def rows(problem: Problem) -> Rows:
+    """Features and one-hot classes of the training rows, block by block."""
+    for phi_NP, y_N in features(problem, problem.train):
+        yield phi_NP, F.one_hot(y_N, problem.n_classes)
+
+
+def gathered(problem: Problem, product: Product, block: int | None = None) -> AbstractSystem:
+    """The training rows as a system to solve: primal while P <= N, else dual."""
+    n, p = len(problem.train), n_features(problem)
+    with layers_by(product):
+        if p <= n:
+            system = Primal(product, None if block is None else min(block, n))
+            for phi_NP, y_NK in rows(problem):
+                system.partial_fit(phi_NP, y_NK)
+            return system
+        first = problem.prepare(problem.train.x[:1])
+        all_NP, all_NK = first.new_empty(n, p), first.new_empty(n, problem.n_classes)
+        done = 0
+        for phi_NP, y_NK in rows(problem):
+            all_NP[done : done + len(phi_NP)], all_NK[done : done + len(phi_NP)] = phi_NP, y_NK
+            done += len(phi_NP)
+        return Dual(all_NP, all_NK, product)
+
+
+def shortage(problem: Problem, matrices: int, block: int | None = None) -> str:
+    """What the memory does not suffice for, or nothing. ``matrices``: how many of M x M there are at once in float64."""
+    n, p = len(problem.train), n_features(problem)
+    kept = n if p > n else min(n, block or 0)
+    needed = matrices * 8 * min(n, p) ** 2 + kept * p * problem.trained[f"{HEAD}.weight"].element_size()
+    left = memory_left(problem.train.x.device)
+    if needed <= left:
+        return ""
+    return f"{p:,} features of {n:,} rows need {_gib(needed)} GiB, and {_gib(left)} are free"
+
+
+def _gib(n_bytes: float) -> str:
+    return f"{n_bytes / 2**30:.1f}"
