@@ -30,7 +30,7 @@ LAYER = {
     ),
     **dict.fromkeys([*FAMILIES, "config"], 1),
     **dict.fromkeys(["spec", "record"], 2),
-    **dict.fromkeys(["run", "store"], 3),
+    **dict.fromkeys(["run", "store", "prefix"], 3),
     **dict.fromkeys(["plan", "report"], 4),
     **dict.fromkeys(["sweep", "probing"], 5),
     **dict.fromkeys(["claims", "study"], 6),

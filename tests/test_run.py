@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import torch
 from randfeat.config import compose
 from randfeat.errors import ConfigError, ResultsError
 from randfeat.init import draw
+from randfeat.model import Model
 from randfeat.places import data_folder
+from randfeat.prefix import Shelf
 from randfeat.record import Status
-from randfeat.run import KEPT_NUMBERS, build, problem, run_one, score_again, weights_left
+from randfeat.run import build, prepared, problem, run_one, score_again, weights_left
 from randfeat.solver import Sgd
 from randfeat.spec import RunSpec
 from randfeat.split import split
@@ -92,7 +95,7 @@ def test_frozen_tensors_and_their_statistics_do_not_move():
     tensors = run(spec).tensors
     data = spec.data.load(0, data_folder(None), CPU)
     model = build(spec, data, CPU)
-    model.record_statistics(model.weights.trained, data.train.x, list(model.recorders))
+    Shelf().record_statistics(model, data.train.x)
     trained = {name for name in tensors if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))}
     assert {name.partition("_")[0] for name in trained} == {"block2"}
     for name, buffer in model.buffers.items():
@@ -127,19 +130,54 @@ def test_all_blocks_beginning_at_once_is_training_everything_to_the_last_digit()
 def test_frozen_prefix_kept_or_computed_again_gives_the_same_fit(monkeypatch):
     spec = spec_of("conf=elm", "solver=sgd", "solver.epochs=3", "arch.width=50", "precision=float64")
     kept = run(spec).record.metrics
-    monkeypatch.setattr("randfeat.run.KEPT_NUMBERS", 0)
-    assert KEPT_NUMBERS > 0
+    monkeypatch.setattr("randfeat.prefix.memory_left", lambda device: 1000.0)
     streamed = run(spec).record.metrics
     for name, value in kept.items():
         assert streamed[name] == pytest.approx(value, abs=1e-9)
 
 
-def test_with_augmentation_nothing_is_kept():
-    spec = spec_of("conf=lenet_random", "solver=sgd", "data.flip=true")
+def seen_by(spec, shelf=None):
     data = spec.data.load(0, data_folder(None), CPU)
-    seen = problem(spec, build(spec, data, CPU), data, lambda step: None)
+    model = build(spec, data, CPU)
+    return problem(spec, model, data, prepared(spec, model, data, shelf or Shelf()), lambda step: None)
+
+
+def test_with_augmentation_nothing_is_kept():
+    seen = seen_by(spec_of("conf=lenet_random", "solver=sgd", "data.flip=true"))
     assert seen.train.x.dtype == torch.uint8
     assert seen.augment is not None
+
+
+def test_a_head_alone_keeps_no_features_and_one_that_others_share_does():
+    spec = spec_of("conf=lenet_random")
+    assert seen_by(spec).train.x.dtype == torch.uint8
+    assert seen_by(spec, Shelf([spec.network_key])).train.x.shape[1:] == (84,)
+
+
+def test_runs_that_share_a_network_give_what_they_give_alone_and_compute_its_units_once(monkeypatch):
+    """Heads at two depths, a block and the head by gradients: every unit sees the rows of each split once."""
+    base = ["arch=vgg", "arch.width=4", "data.n_train=300", "data.n_test=100", "twin=sgd", "twin.epochs=1"]
+    words = [[], ["solver.choose=leave_one_out"], ["solver.at=block2"], ["subset=middle", "solver=sgd", "solver.epochs=2"]]
+    specs = sorted((spec_of(*base, *each) for each in words), key=lambda spec: spec.n_frozen)
+    assert [spec.n_frozen for spec in specs] == [2, 3, 9, 9]
+    alone = [run(spec) for spec in specs]
+    n_train, n_all = len(seen_by(specs[0]).train), 400
+    rows = Counter()
+    prefix = Model.prefix
+
+    def counted(model, x, done=0):
+        if len(x) > 1:
+            rows.update(dict.fromkeys(model.units_below[done:], len(x)))
+        return prefix(model, x, done)
+
+    monkeypatch.setattr(Model, "prefix", counted)
+    shelf = Shelf([specs[0].network_key])
+    for spec, before in zip(specs, alone, strict=True):
+        shared = run_one(spec, CPU, data_folder(None), shelf=shelf)
+        assert shared.record.metrics == before.record.metrics
+        assert all(np.array_equal(shared.tensors[name], array) for name, array in before.tensors.items())
+    assert rows["block1_1"] == rows["block2_1"] == n_train + n_all  # for the statistics, and for the outputs
+    assert rows["block5_2"] == n_all
 
 
 def test_a_run_that_diverges_is_a_record_with_its_epoch():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import torch
@@ -12,7 +12,7 @@ from torch.func import functional_call
 from randfeat.errors import ConfigError
 from randfeat.network import Network, norm_layers, unit_of
 from randfeat.split import Split
-from randfeat.typing import Weights, row_blocks
+from randfeat.typing import Weights
 
 Precision = Literal["float32", "float64", "mixed"]
 
@@ -47,8 +47,18 @@ class Model:
         }
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
-        self._names_below, self._names_above = _names(self._below), _names(self._above)
+        self._names_above = _names(self._above)
         self.score_mode()
+
+    @property
+    def units_below(self) -> tuple[str, ...]:
+        """The units of the frozen prefix."""
+        return tuple(self._children[: self.first])
+
+    @property
+    def statistics(self) -> list[str]:
+        """The buffers that norm layers record in."""
+        return [name for name in self.buffers if name.rpartition(".")[0] in self.recorders]
 
     def _moves(self, norm: str, statistics: str) -> bool:
         unit = unit_of(norm)
@@ -66,10 +76,14 @@ class Model:
         """Every layer is a function of one row: no dropout, recorded statistics."""
         self.net.eval()
 
-    def prefix(self, x: Tensor) -> Tensor:
-        """Rows of the data -> what the first unit that trains sees. No gradient, nothing random, every row by itself."""
+    def prefix(self, x: Tensor, done: int = 0) -> Tensor:
+        """Rows of the data -> what the first unit that trains sees. No gradient, nothing random, every row by itself.
+
+        Where the first ``done`` units are computed already, ``x`` is what they gave.
+        """
+        below = self._below if done == 0 else self.net[done : self.first]
         with torch.no_grad():
-            return self._call(self._below, self._names_below, self.weights.frozen, self.scale(x).to(self.dtype))
+            return self._call(below, _names(below), self.weights.frozen, x if done else self.scale(x).to(self.dtype))
 
     def suffix(self, trained: Weights, z: Tensor) -> Tensor:
         """What the first unit that trains sees -> class scores (N, K), differentiable in ``trained``."""
@@ -90,14 +104,17 @@ class Model:
         return y.to(self.dtype)
 
     @torch.no_grad()
-    def scores(self, trained: Weights, x: Tensor) -> Tensor:
-        """Class scores (N, K) of rows of the data, a block of rows at a time."""
+    def scores(self, trained: Weights, blocks: Iterable[Tensor]) -> Tensor:
+        """Class scores (N, K), from what the first unit that trains sees, block by block."""
         self.score_mode()
-        return torch.cat([self.suffix(trained, self.prefix(block)) for block in row_blocks(x)])
+        return torch.cat([self.suffix(trained, z) for z in blocks])
 
     @torch.no_grad()
-    def record_statistics(self, trained: Weights, x: Tensor, layers: list[str]) -> None:
-        """Set the recorded mean and variance of these norm layers to their average over ``x``, a block of rows at a time.
+    def record_statistics(self, trained: Weights, blocks: Iterable[Tensor], layers: list[str]) -> None:
+        """Set the recorded mean and variance of these norm layers to their average over blocks of rows.
+
+        A block is what the first unit that trains sees; with layers below it among ``layers``, it has to be computed as it is
+        asked for, by :meth:`prefix`.
 
         The average of the blocks' statistics, all layers in one pass, as in Izmailov et al., "Averaging weights leads to
         wider optima", UAI 2018. Costs one forward pass.
@@ -110,8 +127,8 @@ class Model:
             self.recorders[name].train()
             self.recorders[name].momentum = None  # the plain average over the blocks
             self.buffers[f"{name}.num_batches_tracked"].zero_()
-        for block in row_blocks(x):
-            self.suffix(trained, self.prefix(block))
+        for z in blocks:
+            self.suffix(trained, z)
         for name, momentum in momenta.items():
             self.recorders[name].momentum = momentum
         self.score_mode()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from randfeat.cost import Meter
 from randfeat.data import Dataset
@@ -20,15 +19,13 @@ from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
 from randfeat.metrics import accuracy, cross_entropy
 from randfeat.model import Model
+from randfeat.prefix import SPLITS, Prefix, Shelf, kept
 from randfeat.record import Record, Status
 from randfeat.seeds import stream
 from randfeat.solver import Fitted, Problem, Watch
 from randfeat.spec import RunSpec
 from randfeat.split import n_trained, split
-from randfeat.typing import Examples, Weights, row_blocks
-
-KEPT_NUMBERS = 2**29
-"""Outputs of the frozen prefix are kept for all rows up to so many numbers (2 GiB in float32), else computed as needed."""
+from randfeat.typing import Examples, Weights
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,12 @@ Recall = Callable[[str], Weights]
 
 
 def run_one(
-    spec: RunSpec, device: torch.device, folder: Path, watch: Watch = lambda step: None, recall: Recall = NOTHING.recall
+    spec: RunSpec,
+    device: torch.device,
+    folder: Path,
+    watch: Watch = lambda step: None,
+    recall: Recall = NOTHING.recall,
+    shelf: Shelf | None = None,
 ) -> Run:
     """Fit what the spec's subset trains, and score it.
 
@@ -55,6 +57,7 @@ def run_one(
         folder: where the data sets lie.
         watch: is told about progress.
         recall: gives the weights of runs on record, to laws that start from one.
+        shelf: what other runs of the command may have computed already.
 
     Raises:
         DataError: the data set is missing or malformed.
@@ -62,12 +65,12 @@ def run_one(
     meter = Meter(device)
     data = spec.data.load(spec.seeds.data, folder, device)
     model = build(spec, data, device, sources(data, folder, recall))
-    model.record_statistics(model.weights.trained, data.train.x, list(model.recorders))
+    prefix = prepared(spec, model, data, shelf or Shelf())
     start = meter.seconds
-    fitted = spec.solver.fit(problem(spec, model, data, watch))
+    fitted = spec.solver.fit(problem(spec, model, data, prefix, watch))
     fit_s = meter.seconds - start
-    model.record_statistics(fitted.trained, data.train.x, model.moving)
-    metrics = score(model, fitted.trained, data) if fitted.status == Status.OK else {}
+    model.record_statistics(fitted.trained, prefix.blocks("train"), model.moving)
+    metrics = score(model, fitted.trained, prefix) if fitted.status == Status.OK else {}
     if not all(map(math.isfinite, metrics.values())):
         fitted, metrics = replace(fitted, status=Status.NON_FINITE, reason="the final scores were not finite"), {}
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
@@ -96,20 +99,29 @@ def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources =
     return Model(net, sides, spec.subset.statistics, data.scale, spec.precision)
 
 
-def problem(spec: RunSpec, model: Model, data: Dataset, watch: Watch) -> Problem:
-    """The fit as the solver sees it; where nothing changes the rows, the frozen prefix is computed once and kept."""
-    train, val, prepare = data.train, data.val, model.prefix
-    if data.augment is None and model.first > 0 and spec.solver.fits_everything:
-        z = model.prefix(train.x[:1])
-        if z.numel() * (len(train) + len(val)) <= KEPT_NUMBERS:
-            train, val, prepare = _kept(model, train), _kept(model, val), _as_is
+def prepared(spec: RunSpec, model: Model, data: Dataset, shelf: Shelf) -> Prefix:
+    """What the first unit that trains will see; kept where nothing random changes the rows, or where other runs ask for it.
+
+    A head that is fitted in one pass alone keeps nothing, so that its memory does not grow with the rows.
+    """
+    as_drawn = not model.weights.places or spec.subset.frozen_rows == "random"
+    shared = shelf.open(spec.network_key) and as_drawn
+    (shelf if shared else Shelf()).record_statistics(model, data.train.x)
+    seen_often = spec.solver.fits_everything and data.augment is None
+    splits = SPLITS if shared else SPLITS[:2] if seen_often else ()
+    return Prefix(model, data, kept(model, data, splits, shelf, shared=shared))
+
+
+def problem(spec: RunSpec, model: Model, data: Dataset, prefix: Prefix, watch: Watch) -> Problem:
+    """The fit as the solver sees it. Rows that are changed at random pass through the prefix anew each time."""
+    seen = prefix if data.augment is None else Prefix(model, data, {})
     return Problem(
         trained=model.weights.trained,
-        train=train,
-        val=val,
+        train=seen.examples("train"),
+        val=seen.examples("val"),
         n_classes=data.task.n_classes,
         augment=data.augment,
-        prepare=prepare,
+        prepare=seen.prepare,
         logits=model.suffix,
         train_mode=model.train_mode,
         score_mode=model.score_mode,
@@ -119,24 +131,15 @@ def problem(spec: RunSpec, model: Model, data: Dataset, watch: Watch) -> Problem
     )
 
 
-def _kept(model: Model, examples: Examples) -> Examples:
-    if not len(examples):
-        return examples
-    return Examples(torch.cat([model.prefix(block) for block in row_blocks(examples.x)]), examples.y_N)
-
-
-def _as_is(x: Tensor) -> Tensor:
-    return x
-
-
-def score(model: Model, trained: Weights, data: Dataset) -> dict[str, float]:
+def score(model: Model, trained: Weights, prefix: Prefix) -> dict[str, float]:
     """Accuracy and mean cross-entropy on the training, validation and test rows."""
     metrics: dict[str, float] = {}
-    for name, examples in (("train", data.train), ("val", data.val), ("test", data.test)):
-        if len(examples):
-            scores_NK = model.scores(trained, examples.x)
-            metrics[f"{name}/accuracy"] = accuracy(scores_NK, examples.y_N)
-            metrics[f"{name}/loss"] = cross_entropy(scores_NK, examples.y_N)
+    for name in SPLITS:
+        y_N = prefix.classes(name)
+        if len(y_N):
+            scores_NK = model.scores(trained, prefix.blocks(name))
+            metrics[f"{name}/accuracy"] = accuracy(scores_NK, y_N)
+            metrics[f"{name}/loss"] = cross_entropy(scores_NK, y_N)
     return metrics
 
 
@@ -145,7 +148,7 @@ def score_again(
 ) -> dict[str, float]:
     """The metrics of a run from its seed and its saved tensors, without fitting."""
     data, model, saved = _restored(spec, tensors, device, folder, recall)
-    return score(model, {name: saved[name] for name in model.weights.trained}, data)
+    return score(model, {name: saved[name] for name in model.weights.trained}, Prefix(model, data, {}))
 
 
 def weights_left(spec: RunSpec, tensors: Mapping[str, np.ndarray], folder: Path, recall: Recall) -> Weights:
@@ -200,7 +203,7 @@ def now() -> str:
 
 
 def _statistics(model: Model) -> Weights:
-    return {name: model.buffers[name] for name in model.buffers if name.rpartition(".")[0] in model.recorders}
+    return {name: model.buffers[name] for name in model.statistics}
 
 
 def _arrays(tensors: Weights) -> dict[str, np.ndarray]:

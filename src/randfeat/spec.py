@@ -16,7 +16,7 @@ from randfeat.data import AbstractData
 from randfeat.errors import ConfigError, did_you_mean, listing
 from randfeat.init import AbstractInit
 from randfeat.model import Precision
-from randfeat.network import Network
+from randfeat.network import Network, unit_of
 from randfeat.part import Part, checked, setting
 from randfeat.registry import FAMILIES, make_part, setting_names
 from randfeat.solver import AbstractSolver, Sgd
@@ -114,9 +114,20 @@ class RunSpec:
     def key(self) -> str:
         """12 hexadecimal digits of SHA-256 over the spec's canonical JSON, settings at their default left out."""
         identity: dict[str, Any] = {family: getattr(self, family).identity() for family in FAMILIES}
-        identity |= {"seeds": self.seeds.identity(), "precision": self.precision}
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return _digits(identity | {"seeds": self.seeds.identity(), "precision": self.precision})
+
+    @property
+    def network_key(self) -> str:
+        """The same over what the data and the network as drawn are a function of; runs with one of these share both."""
+        identity: dict[str, Any] = {family: getattr(self, family).identity() for family in ("data", "arch", "init")}
+        return _digits(identity | {"seeds": [self.seeds.data, self.seeds.weights], "precision": self.precision})
+
+    @property
+    def n_frozen(self) -> int:
+        """How many units come before the first in which something trains."""
+        net = self.network()
+        live = {unit_of(name) for name, choice in self.subset.select(net, self.seeds.subset).items() if choice is not False}
+        return next((k for k, (name, _) in enumerate(net.named_children()) if name in live), len(net))
 
     @property
     def twin(self) -> RunSpec:
@@ -130,6 +141,11 @@ class RunSpec:
         """The k-th repetition: the seeds of weights, subset and order raised by k, the same data."""
         raised = {name: getattr(self.seeds, name) + k for name in ("weights", "subset", "order")}
         return dataclasses.replace(self, seeds=dataclasses.replace(self.seeds, **raised))
+
+
+def _digits(identity: Mapping[str, Any]) -> str:
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _twin_solver(settings: Mapping[str, Any]) -> AbstractSolver:

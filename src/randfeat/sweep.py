@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from randfeat.prefix import Shelf
 from randfeat.record import Record, Status
 from randfeat.run import Recall, Run, new_record, now, parameters, run_one, weights_left
 from randfeat.solver import Fitted, Watch
@@ -32,7 +35,8 @@ def run_missing(
     """The records of these specs by key: from the store where they are finished, else run now.
 
     Args:
-        specs: what is wanted; a spec that comes twice is run once.
+        specs: what is wanted; a spec that comes twice is run once. Runs of one network come after each other and share
+            what nothing trains.
         store: where records are and go.
         device: where to run.
         folder: where the data sets lie.
@@ -42,15 +46,29 @@ def run_missing(
     """
     store.prepare()
     records = {} if force else dict(store.finished())
-    for spec in specs:
+    wanted = _together(specs)
+    missing = {spec.key: spec.network_key for spec in wanted if spec.key not in records and spec.key != spec.twin.key}
+    shelf = Shelf([network for network, runs in Counter(missing.values()).items() if runs > 1])
+    for spec in wanted:
         if spec.key in records:
             records[spec.key] = _beside(records[spec.key], spec, store)
             continue
-        run = _run_or_reason(spec, device, folder, started(spec), recalling(store, folder))
+        run = _run_or_reason(spec, device, folder, started(spec), recalling(store, folder), shelf)
         save(run, store)
         records[spec.key] = run.record
         finished(run)
     return records
+
+
+def _together(specs: Iterable[RunSpec]) -> list[RunSpec]:
+    """The specs, those of one network after each other: the least frozen first, for others go on from what it computes.
+
+    Those with nothing frozen before them come last.
+    """
+    networks: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        networks.setdefault(spec.network_key, []).append(spec)
+    return [spec for group in networks.values() for spec in sorted(group, key=lambda spec: spec.n_frozen or math.inf)]
 
 
 def _beside(record: Record, spec: RunSpec, store: Store) -> Record:
@@ -88,10 +106,10 @@ def recalling(store: Store, folder: Path) -> Recall:
     return recall
 
 
-def _run_or_reason(spec: RunSpec, device: torch.device, folder: Path, watch: Watch, recall: Recall) -> Run:
+def _run_or_reason(spec: RunSpec, device: torch.device, folder: Path, watch: Watch, recall: Recall, shelf: Shelf) -> Run:
     """The run, or where the memory did not suffice a record that says so."""
     try:
-        return run_one(spec, device, folder, watch, recall)
+        return run_one(spec, device, folder, watch, recall, shelf)
     except (MemoryError, RuntimeError) as error:
         if not memory_was_short(error):
             raise

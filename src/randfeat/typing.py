@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 Weights = dict[str, Tensor]
@@ -45,9 +44,14 @@ class Examples:
 
     def blocks(self) -> Iterator[Examples]:
         """The examples in blocks of rows, see :func:`row_blocks`."""
-        inputs = list(row_blocks(self.x))
-        classes = torch.split(self.y_N, [len(block) for block in inputs])
-        return map(Examples, inputs, classes)
+        return (block for _, block in self.numbered_blocks())
+
+    def numbered_blocks(self) -> Iterator[tuple[slice, Examples]]:
+        """The same, each with the rows that it is made of."""
+        end = 0
+        for x in row_blocks(self.x):
+            rows = slice(end, end := end + len(x))
+            yield rows, Examples(x, self.y_N[rows])
 
 
 def row_blocks(x: Tensor) -> Iterator[Tensor]:

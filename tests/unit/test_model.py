@@ -10,7 +10,7 @@ from randfeat.init import draw
 from randfeat.model import Model
 from randfeat.registry import make_part
 from randfeat.split import split
-from randfeat.typing import Task
+from randfeat.typing import Task, row_blocks
 
 TASK = Task((6,), 3)
 ARCH = {"part": "mlp", "depth": 3, "width": 8, "norm": "batch"}
@@ -38,7 +38,7 @@ def test_only_moving_statistics_change_in_training(statistics, moving):
 
 def test_recorded_statistics_are_the_mean_and_the_unbiased_variance_of_the_layers_input():
     m = model(subset="first")
-    m.record_statistics(m.weights.trained, X, ["hidden1.norm"])
+    m.record_statistics(m.weights.trained, map(m.prefix, row_blocks(X)), ["hidden1.norm"])
     z = X.numpy() @ m.weights.merge()["hidden1.linear.weight"].numpy().T
     np.testing.assert_allclose(m.buffers["hidden1.norm.running_mean"], z.mean(0), rtol=1e-12)
     np.testing.assert_allclose(m.buffers["hidden1.norm.running_var"], z.var(0, ddof=1), rtol=1e-12)

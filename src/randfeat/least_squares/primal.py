@@ -16,7 +16,7 @@ from randfeat.products import Product, double, plain
 class Primal(AbstractSystem):
     """A = centred phi' phi and B = centred phi' y (P x P and P x K), from sums over the rows. Memory P**2, whatever N.
 
-    The mean of the first rows is taken off all of them, and rows wait until there are ``block`` of them, so that a product is
+    The first row is taken off all of them, and rows wait until there are ``block`` of them, so that a product is
     large; only the upper triangle of A is formed.
 
     Args:
@@ -32,7 +32,7 @@ class Primal(AbstractSystem):
     def partial_fit(self, phi_NP: Tensor, y_NK: Tensor) -> Self:
         """Take in more rows. However they are cut into calls, the sums are the same but for rounding."""
         if self.n == 0 and len(phi_NP):
-            self._start(phi_NP.to(torch.float64 if self.product is double else phi_NP.dtype).mean(0), y_NK.shape[1])
+            self._start(phi_NP[0].double() if self.product is double else phi_NP[0].clone(), y_NK.shape[1])
         self.n += len(phi_NP)
         most = self._block
         for phi, y in zip(torch.split(phi_NP, most), torch.split(y_NK, most), strict=True):
