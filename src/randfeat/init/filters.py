@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from randfeat.init.base import fans
-from randfeat.init.from_inputs import AbstractFromInputs
+from randfeat.init.from_inputs import AbstractFromInputs, Inputs
 from randfeat.init.windows import Windows
 from randfeat.network import Slot
 from randfeat.part import setting
 from randfeat.seeds import Stream
-from randfeat.typing import Examples, Weights
+from randfeat.typing import Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class AbstractFilters(AbstractFromInputs):
         """See :meth:`AbstractInit.weight`."""
         return stream.standard_normal(shape, dtype=np.float32) * np.float32(self.gain / math.sqrt(fans(shape).fan_in))
 
-    def refill(self, slot: Slot, drawn: Weights, inputs: Examples, stream: Stream) -> Tensor:
+    def refill(self, slot: Slot, drawn: Weights, inputs: Inputs, stream: Stream) -> Weights:
         """See :meth:`AbstractFromInputs.refill`."""
         n_groups = slot.layer.groups if isinstance(slot.layer, nn.Conv2d) else 1
         n = slot.shape[0] // n_groups
@@ -50,4 +50,4 @@ class AbstractFilters(AbstractFromInputs):
         for group, as_drawn in enumerate(torch.split(drawn["weight"].flatten(1), n)):
             found = self.filters(Windows(slot, inputs, group), n, stream)
             banks.append(self.gain * F.normalize(found, dim=1)[torch.arange(n) % len(found)] if len(found) else as_drawn)
-        return torch.cat(banks).reshape(slot.shape)
+        return {"weight": torch.cat(banks).reshape(slot.shape)}
