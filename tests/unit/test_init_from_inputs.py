@@ -15,7 +15,7 @@ from torch import nn
 
 from randfeat.errors import ConfigError
 from randfeat.init import NOTHING, AbstractFromInputs, Sources, draw
-from randfeat.init.from_inputs import one_thread
+from randfeat.init.from_inputs import Inputs, one_thread
 from randfeat.init.whitened_patches import whitened
 from randfeat.init.windows import Windows
 from randfeat.network import Network, norm_layers, slots
@@ -275,7 +275,7 @@ def test_windows_are_those_of_unfold_within_the_map(shape, settings):
     unfolded = F.unfold(x, settings["kernel_size"], dilation=settings.get("dilation", 1)).mT
     groups = settings.get("groups", 1)
     for group in range(groups):
-        windows = Windows(slot, Examples(x, torch.arange(5)), group)
+        windows = Windows(slot, Inputs(x, torch.arange(5)), group)
         d = unfolded.shape[2] // groups
         assert windows.n_places == unfolded.shape[1]
         everything = windows.at(torch.arange(len(windows)))
@@ -287,7 +287,7 @@ def test_windows_are_those_of_unfold_within_the_map(shape, settings):
 def test_a_map_smaller_than_the_kernel_is_padded_along_the_axis_where_it_is(mode):
     x = normal(4, 2, 5, 2)
     slot = slots(one_layer(lambda: nn.Conv2d(2, 3, 3, padding=1, padding_mode=mode)))[0]
-    windows = Windows(slot, Examples(x, torch.arange(4)))
+    windows = Windows(slot, Inputs(x, torch.arange(4)))
     padded = F.pad(x, (1, 1, 0, 0), mode="constant" if mode == "zeros" else mode)
     index = torch.arange(len(windows))
     assert torch.equal(windows.at(index), F.unfold(padded, 3).mT.flatten(0, 1).double())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -89,9 +89,13 @@ class AbstractFromInputs(AbstractInit):
             fresh = self.refill(slot, drawn, inputs, stream(seed, "weights", slot.name, "inputs"))
             return {layer + leaf: tensor for leaf, tensor in fresh.items() if layer + leaf in names}
 
-        wanted = [slot for slot in _layers(net) if slot.name in names and (self.fills_head or unit_of(slot.name) != HEAD)]
         with one_thread():
-            return refilled(net, weights, wanted[:1] if self.layers == "first" else wanted, examples.x, refill)
+            return refilled(net, weights, self.wanted(net, names), examples.x, refill)
+
+    def wanted(self, net: nn.Module, names: Collection[str]) -> list[Slot]:
+        """The weights that this law fills where their layers are called with the rows, out of ``names``."""
+        found = [slot for slot in _layers(net) if slot.name in names and (self.fills_head or unit_of(slot.name) != HEAD)]
+        return found[:1] if self.layers == "first" else found
 
     def _check_inputs(self, slot: Slot, x: Tensor) -> None:
         same = bool((x == x[:1]).all())
