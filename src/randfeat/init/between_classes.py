@@ -1,4 +1,4 @@
-"""Laws that set rows of two classes against each other, and thresholds half way between them."""
+"""Laws that set rows of two classes against each other, and thresholds between them."""
 
 from __future__ import annotations
 
@@ -21,25 +21,29 @@ class AbstractBetweenClasses(AbstractFilters):
 
     Settings common to these laws:
         thresholds: ``half_way`` sets the bias of a filter w to ``-w . (a + b) / 2``, a and b the two windows of its pair, so
-            that it gives w . (a - b) / 2 for a and the opposite for b. ``none`` leaves all biases as drawn. Filters that are
-            left as drawn keep their biases too, and a layer without biases gets none.
+            that it gives w . (a - b) / 2 for a and the opposite for b. ``published`` is what the authors of "C" weights add
+            in their code instead, ``w . (a + b) / (2 gain)``: with the other sign, and of the filter at norm 1. It depends
+            on where the data have their zero. ``none`` leaves all biases as drawn. Filters that are left as drawn keep their
+            biases too, and a layer without biases gets none.
     """
 
-    thresholds: Literal["none", "half_way"] = "none"
+    thresholds: Literal["none", "half_way", "published"] = "none"
 
     def check(self, net: Network, names: Collection[str]) -> None:
         """See :meth:`AbstractInit.check`."""
         super().check(net, names)
         weights = [slot.name for slot in self.wanted(net, names)]
-        if self.thresholds == "half_way" and not any(bias_of(weight) in names for weight in weights):
+        if self.thresholds != "none" and weights and not any(bias_of(weight) in names for weight in weights):
             raise ConfigError(
-                f"init.thresholds=half_way sets biases, but there is none for it beside {some(weights)}. "
+                f"init.thresholds={self.thresholds} sets biases, but there is none for it beside {some(weights)}. "
                 "Use init.thresholds=none."
             )
 
-    def half_way(self, a_nd: Tensor, b_nd: Tensor) -> Tensor | None:
-        """(n, d): where the filters are to give zero; None without thresholds."""
-        return (a_nd + b_nd) / 2 if self.thresholds == "half_way" else None
+    def zeros_of(self, a_nd: Tensor, b_nd: Tensor) -> Tensor | None:
+        """(n, d): where the filters of these pairs are to give zero; None without thresholds."""
+        if self.thresholds == "none":
+            return None
+        return (a_nd + b_nd) / (2 if self.thresholds == "half_way" else -2 * self.gain)
 
     def pairs(self, y_N: Tensor, n: int, stream: Stream) -> Tensor:
         """(n, 2): a row drawn uniformly, and one drawn uniformly from those of the other classes.

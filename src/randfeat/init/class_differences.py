@@ -20,8 +20,8 @@ class ClassDifferences(AbstractBetweenClasses):
     """Filters are differences of two rows of different classes, or of their windows at one place, scaled to norm gain.
 
     ``w = gain (a - b) / |a - b|``, where a is drawn from all windows and b from those at the same place in the rows of other
-    classes; pairs that do not differ are passed over. ``thresholds=half_way`` puts the bias half way between a and b, as the
-    papers have it: a layer then gives gain |a - b| / 2 for a, and the opposite for b.
+    classes; pairs that do not differ are passed over. With ``thresholds=half_way`` a filter gives gain |a - b| / 2 for a,
+    and the opposite for b.
 
     See: McDonnell, Tissera, Vladusich, van Schaik and Tapson, PLoS ONE 10 (2015); Zhu, Miao and Qing, "Constrained extreme
     learning machine", IJCNN 2014.
@@ -37,4 +37,4 @@ class ClassDifferences(AbstractBetweenClasses):
 
         a, b = first_varying(candidates, n, varies).unbind(1)
         a_nd, b_nd = windows.at(a), windows.at(b)
-        return Bank(a_nd - b_nd, self.half_way(a_nd, b_nd))
+        return Bank(a_nd - b_nd, self.zeros_of(a_nd, b_nd))

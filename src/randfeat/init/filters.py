@@ -26,11 +26,11 @@ class Bank:
 
     Attributes:
         w_nd: a filter of d numbers each.
-        middle_nd: for each the window at which its response is to be zero; None where biases stay as drawn.
+        zero_nd: for each the window for which it is to give zero; None where biases stay as drawn.
     """
 
     w_nd: Tensor
-    middle_nd: Tensor | None = None
+    zero_nd: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,6 @@ class AbstractFilters(AbstractFromInputs):
                 outputs, in_turn = slice(group * n, (group + 1) * n), torch.arange(n) % len(bank.w_nd)
                 w_nd = self.gain * F.normalize(bank.w_nd, dim=1)
                 fresh["weight"][outputs] = w_nd[in_turn].reshape(n, *slot.shape[1:])
-                if bank.middle_nd is not None and "bias" in fresh:
-                    fresh["bias"][outputs] = -(w_nd * bank.middle_nd).sum(1)[in_turn]
+                if bank.zero_nd is not None and "bias" in fresh:
+                    fresh["bias"][outputs] = -(w_nd * bank.zero_nd).sum(1)[in_turn]
         return fresh

@@ -37,8 +37,8 @@ class ReceptiveFields(AbstractBetweenClasses):
     - ``class_images``: the sum of all rows of one class, each with a random sign; a class is as likely as it has rows;
     - ``gaussian``: independent Gaussian numbers.
 
-    A rectangle in which that is zero is drawn anew, with what it holds. ``thresholds=half_way`` goes with all three: where
-    there is no a nor b yet, they are drawn in the same way.
+    A rectangle in which that is zero is drawn anew, with what it holds. ``thresholds`` go with all three: where there is
+    no a nor b yet, they are drawn in the same way.
 
     The network's first layer has to be linear, on the flattened images. Linear layers above it see no image: there the field
     is the whole input. Convolutions and layers of tokens are Gaussian.
@@ -82,8 +82,8 @@ class ReceptiveFields(AbstractBetweenClasses):
         while n and len(found) < TRIES:
             found.append(self._varying(windows, n, stream))
             n -= len(found[-1].w_nd)
-        middles = [bank.middle_nd for bank in found if bank.middle_nd is not None]
-        return Bank(torch.cat([bank.w_nd for bank in found]), torch.cat(middles) if middles else None)
+        zeros = [bank.zero_nd for bank in found if bank.zero_nd is not None]
+        return Bank(torch.cat([bank.w_nd for bank in found]), torch.cat(zeros) if zeros else None)
 
     def _varying(self, windows: Windows, n: int, stream: Stream) -> Bank:
         """Of n filters drawn, those that are not zero inside their rectangles."""
@@ -96,7 +96,7 @@ class ReceptiveFields(AbstractBetweenClasses):
             w_nd = torch.from_numpy(stream.standard_normal(a_nd.shape))
         w_nd = w_nd * self._fields(windows, n, stream)
         some_n = differs(w_nd, a_nd)
-        return Bank(w_nd[some_n], self.half_way(a_nd[some_n], b_nd[some_n]))
+        return Bank(w_nd[some_n], self.zeros_of(a_nd[some_n], b_nd[some_n]))
 
     def _fields(self, windows: Windows, n: int, stream: Stream) -> Tensor:
         """(n, d): 1 inside, 0 outside; (n, 1) of ones where the layer sees no image."""
