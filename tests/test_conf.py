@@ -11,7 +11,7 @@ from randfeat.registry import FAMILIES, part_class, part_names
 from randfeat.spec import RunSpec
 
 CONF = Path(__file__).parents[1] / "conf"
-RECIPES = ["bn_only", "default", "elm", "lenet_random", "vgg_random", "wrn_fraction"]
+RECIPES = ["bn_only", "default", "elm", "lenet_random", "rf_elm", "vgg_random", "wrn_fraction"]
 PARTS = [(family, name) for family in FAMILIES for name in part_names(family)]
 
 
@@ -20,7 +20,7 @@ def test_the_collections_have_their_sizes():
     assert {family: len(part_names(family)) for family in FAMILIES} == {
         "data": 11,
         "arch": 6,
-        "init": 26,
+        "init": 27,
         "subset": 17,
         "solver": 4,
     }

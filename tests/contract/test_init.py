@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ PARTS = [
     "kmeans_patches",
     "lsuv",
     "patches",
+    "receptive_fields",
     "whitened_patches",
     "chrono",
     "delta_orthogonal",
@@ -45,12 +47,14 @@ PARTS = [
     "uniform",
 ]
 DRAWN = [part for part in PARTS if part != "identity"]
-FROM_INPUTS = {"class_differences", "kmeans_patches", "lsuv", "patches", "whitened_patches"}
+FROM_INPUTS = {"class_differences", "kmeans_patches", "lsuv", "patches", "receptive_fields", "whitened_patches"}
+FROM_IMAGES = {"receptive_fields"}
 GOLDEN = {
     "class_differences": [0.37484619, 0.09487931, -0.4079684, 0.82707316],
     "kmeans_patches": [-0.2340633, -0.6490193, 0.18262924, 0.70045334],
     "lsuv": [0.28226173, -0.6737386, 0.43703502, -0.5624699],
     "patches": [-0.7666983, 0.04888838, 0.08308064, 0.63472927],
+    "receptive_fields": [0.37484619, 0.09487931, -0.4079684, 0.82707316],  # class_differences, seen whole,
     "whitened_patches": [0.47463468, -0.7362994, -0.18408893, 0.44575366],
     "chrono": [0.27665177, -0.660348, 0.42834893, -0.55129081],  # orthogonal
     "delta_orthogonal": [0.27665177, -0.660348, 0.42834893, -0.55129081],
@@ -91,7 +95,7 @@ def law(part, **settings):
 
 
 def net_of(*widths):
-    net = nn.Sequential()
+    net = nn.Sequential(OrderedDict(flatten=nn.Flatten()))
     with torch.device("meta"):
         for k in range(len(widths) - 1):
             net.add_module(f"layer{k}", nn.Linear(widths[k], widths[k + 1]))
@@ -102,8 +106,11 @@ def sources(part, net, rows="rows"):
     """Constructed rows for the laws that look at rows; nothing at all for the others."""
     if part not in FROM_INPUTS:
         return NOTHING
-    first = next(iter(net))
+    first = next(layer for layer in net if not isinstance(layer, nn.Flatten))
     shape = (first.in_channels, 5, 5) if isinstance(first, nn.Conv2d) else (first.in_features,)
+    if part in FROM_IMAGES and len(shape) == 1:
+        height = max(side for side in range(1, math.isqrt(*shape) + 1) if shape[0] % side == 0)
+        shape = (1, height, shape[0] // height)
     x = torch.from_numpy(stream(0, rows).standard_normal((256, *shape)).astype(np.float32))
     y_N = torch.arange(256) % 3
     return Sources(lambda n: Examples(x[:n], y_N[:n]), NOTHING.recall, NOTHING.folder)
@@ -115,7 +122,7 @@ def drawn(part, net, seed):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("init") == sorted([*PARTS, *ELSEWHERE])
-    assert len(PARTS) == 23
+    assert len(PARTS) == 24
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -15,7 +15,7 @@ from torch import nn
 
 from randfeat.errors import ConfigError
 from randfeat.init import NOTHING, AbstractFromInputs, Sources, draw
-from randfeat.init.from_inputs import one_thread
+from randfeat.init.from_inputs import Inputs, one_thread
 from randfeat.init.whitened_patches import whitened
 from randfeat.init.windows import Windows
 from randfeat.network import Network, norm_layers, slots
@@ -87,7 +87,9 @@ def really(net, weights, x):
 
 @dataclass(frozen=True, kw_only=True)
 class Looking(AbstractFromInputs):
-    """Writes down what it is shown, and gives Gaussian weights of variance 2 / d."""
+    """Writes down what it is shown, and gives Gaussian weights of variance 2 / d, and biases if it is to."""
+
+    biases: bool = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -98,18 +100,65 @@ class Looking(AbstractFromInputs):
 
     def refill(self, slot, drawn, inputs, stream):
         self.shown[slot.name] = inputs.x.clone()
-        return torch.from_numpy(stream.standard_normal(slot.shape)) * math.sqrt(2 / math.prod(slot.shape[1:]))
+        weight = torch.from_numpy(stream.standard_normal(slot.shape)) * math.sqrt(2 / math.prod(slot.shape[1:]))
+        return {"weight": weight} | ({"bias": weight.flatten(1)[:, 0]} if self.biases else {})
 
 
+@pytest.mark.parametrize("biases", [False, True])
 @pytest.mark.parametrize("arch", ARCHES)
-def test_a_layer_is_shown_what_it_sees_in_a_plain_forward_pass_of_the_finished_network(arch):
+def test_a_layer_is_shown_what_it_sees_in_a_plain_forward_pass_of_the_finished_network(arch, biases):
     task = Task((3, 32, 32), 4) if arch == "tokens" else TASK
-    net, x, looking = make_part("arch", ARCHES[arch]).build(task), normal(6, *task.shape), Looking()
+    net, x, looking = make_part("arch", ARCHES[arch]).build(task), normal(6, *task.shape), Looking(biases=biases)
     weights = draw(looking, net, 0, showing(x))
     seen = really(net, weights, x)
     assert looking.shown.keys() == {name for name, (x_seen, _) in seen.items() if len(x_seen) == 6} - {"head.weight"}
     for name, shown in looking.shown.items():
         torch.testing.assert_close(shown, seen[name][0], rtol=1e-4, atol=1e-4 * float(shown.abs().max()))
+
+
+def test_a_bias_is_as_given_where_the_law_may_change_it_and_as_drawn_elsewhere():
+    """Asked of the law itself, since a rule of init=mixed may leave it any of a layer's tensors."""
+    net, sources = make_part("arch", ARCHES["mlp"]).build(Task((5,), 4)), showing(normal(40, 5))
+    looking = Looking(biases=True, bias="normal")
+    drawn = {slot.name: torch.from_numpy(looking.fill(slot, stream(0, slot.name))).float() for slot in slots(net)}
+    every = [name for name in drawn if "linear" in name]
+    fresh = looking.adapt(net, drawn, every, 0, sources)
+    assert sorted(fresh) == sorted(every)
+    for name in every:
+        if name.endswith("bias"):
+            torch.testing.assert_close(fresh[name], fresh[name.replace("bias", "weight")][:, 0], rtol=0, atol=0)
+    left = looking.adapt(net, drawn, [name for name in every if name != "hidden1.linear.bias"], 0, sources)
+    assert sorted(left) == sorted(set(every) - {"hidden1.linear.bias"})
+    assert torch.equal(left["hidden1.linear.weight"], fresh["hidden1.linear.weight"])
+    z = F.linear(normal(40, 5), left["hidden1.linear.weight"], drawn["hidden1.linear.bias"])
+    expected = F.relu(F.batch_norm(z, None, None, training=True))
+    torch.testing.assert_close(looking.shown["hidden2.linear.weight"], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "seen"), [((1, 2, 3), (1, 2, 3)), ((6,), None)])
+def test_the_layer_that_sees_the_images_of_the_data_and_no_other_is_told_their_shape(shape, seen):
+    shapes = {}
+
+    class Asking(Looking):
+        def refill(self, slot, drawn, inputs, stream):
+            shapes[slot.name] = inputs.image
+            return super().refill(slot, drawn, inputs, stream)
+
+    net = make_part("arch", {"part": "mlp", "widths": [6, 6]}).build(Task(shape, 4))
+    draw(Asking(), net, 0, showing(normal(20, *shape)))
+    assert shapes == {"hidden1.linear.weight": seen, "hidden2.linear.weight": None}
+
+
+def test_nothing_is_computed_after_the_last_layer_that_is_filled():
+    class Refusing(nn.Module):
+        def forward(self, x):
+            raise AssertionError("computed")
+
+    with torch.device("meta"):
+        net = Network(OrderedDict(first=nn.Sequential(nn.Linear(4, 3), Refusing())))
+    looking = Looking()
+    draw(looking, net, 0, showing(normal(6, 4)))
+    assert list(looking.shown) == ["first.0.weight"]
 
 
 def test_zeroed_branches_are_zero_in_what_later_layers_see_and_stay_so():
@@ -226,7 +275,7 @@ def test_windows_are_those_of_unfold_within_the_map(shape, settings):
     unfolded = F.unfold(x, settings["kernel_size"], dilation=settings.get("dilation", 1)).mT
     groups = settings.get("groups", 1)
     for group in range(groups):
-        windows = Windows(slot, Examples(x, torch.arange(5)), group)
+        windows = Windows(slot, Inputs(x, torch.arange(5)), group)
         d = unfolded.shape[2] // groups
         assert windows.n_places == unfolded.shape[1]
         everything = windows.at(torch.arange(len(windows)))
@@ -238,7 +287,7 @@ def test_windows_are_those_of_unfold_within_the_map(shape, settings):
 def test_a_map_smaller_than_the_kernel_is_padded_along_the_axis_where_it_is(mode):
     x = normal(4, 2, 5, 2)
     slot = slots(one_layer(lambda: nn.Conv2d(2, 3, 3, padding=1, padding_mode=mode)))[0]
-    windows = Windows(slot, Examples(x, torch.arange(4)))
+    windows = Windows(slot, Inputs(x, torch.arange(4)))
     padded = F.pad(x, (1, 1, 0, 0), mode="constant" if mode == "zeros" else mode)
     index = torch.arange(len(windows))
     assert torch.equal(windows.at(index), F.unfold(padded, 3).mT.flatten(0, 1).double())

@@ -22,6 +22,7 @@ from randfeat.init.mixed import Mixed as Mixed
 from randfeat.init.orthogonal import Orthogonal as Orthogonal
 from randfeat.init.patches import Patches as Patches
 from randfeat.init.pretrained import Pretrained as Pretrained
+from randfeat.init.receptive_fields import ReceptiveFields as ReceptiveFields
 from randfeat.init.scaled import Glorot as Glorot
 from randfeat.init.scaled import He as He
 from randfeat.init.scaled import Lecun as Lecun

@@ -12,12 +12,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from randfeat.init.base import fans
-from randfeat.init.from_inputs import AbstractFromInputs
+from randfeat.init.from_inputs import AbstractFromInputs, Inputs
 from randfeat.init.windows import Windows
 from randfeat.network import Slot
 from randfeat.part import setting
 from randfeat.seeds import Stream
-from randfeat.typing import Examples, Weights
+from randfeat.typing import Weights
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Filters as a law finds them, of any norm.
+
+    Attributes:
+        w_nd: a filter of d numbers each.
+        zero_nd: for each the window for which it is to give zero; None where biases stay as drawn.
+    """
+
+    w_nd: Tensor
+    zero_nd: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +48,24 @@ class AbstractFilters(AbstractFromInputs):
     gain: float = setting(1.0, gt=0)
 
     @abstractmethod
-    def filters(self, windows: Windows, n: int, stream: Stream) -> Tensor:
-        """(n, d): filters of any norm; or fewer, which then come again in turn; none where nothing varies."""
+    def filters(self, windows: Windows, n: int, stream: Stream) -> Bank:
+        """As many as ``n`` filters; or fewer, which then come again in turn; none where nothing varies."""
 
     def weight(self, shape: tuple[int, ...], stream: Stream) -> np.ndarray:
         """See :meth:`AbstractInit.weight`."""
         return stream.standard_normal(shape, dtype=np.float32) * np.float32(self.gain / math.sqrt(fans(shape).fan_in))
 
-    def refill(self, slot: Slot, drawn: Weights, inputs: Examples, stream: Stream) -> Tensor:
+    def refill(self, slot: Slot, drawn: Weights, inputs: Inputs, stream: Stream) -> Weights:
         """See :meth:`AbstractFromInputs.refill`."""
         n_groups = slot.layer.groups if isinstance(slot.layer, nn.Conv2d) else 1
         n = slot.shape[0] // n_groups
-        banks = []
-        for group, as_drawn in enumerate(torch.split(drawn["weight"].flatten(1), n)):
-            found = self.filters(Windows(slot, inputs, group), n, stream)
-            banks.append(self.gain * F.normalize(found, dim=1)[torch.arange(n) % len(found)] if len(found) else as_drawn)
-        return torch.cat(banks).reshape(slot.shape)
+        fresh = {leaf: tensor.double() for leaf, tensor in drawn.items()}
+        for group in range(n_groups):
+            bank = self.filters(Windows(slot, inputs, group), n, stream)
+            if len(bank.w_nd):
+                outputs, in_turn = slice(group * n, (group + 1) * n), torch.arange(n) % len(bank.w_nd)
+                w_nd = self.gain * F.normalize(bank.w_nd, dim=1)
+                fresh["weight"][outputs] = w_nd[in_turn].reshape(n, *slot.shape[1:])
+                if bank.zero_nd is not None and "bias" in fresh:
+                    fresh["bias"][outputs] = -(w_nd * bank.zero_nd).sum(1)[in_turn]
+        return fresh

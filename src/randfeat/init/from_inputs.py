@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -20,6 +20,21 @@ from randfeat.network import HEAD, Network, Role, Slot, norm_layers, slots, unit
 from randfeat.part import setting
 from randfeat.seeds import Stream, stream
 from randfeat.typing import Examples, Weights
+
+
+@dataclass(frozen=True)
+class Inputs(Examples):
+    """What a layer sees of the training rows, (N, ..., D) or (N, C, H, W), and their classes.
+
+    Attributes:
+        image: (C, H, W) where the layer sees the images of the data as rows of C H W numbers; else None.
+    """
+
+    image: tuple[int, ...] | None = None
+
+
+class _NothingLeft(Exception):  # noqa: N818
+    """Ends a forward pass of which no layer is wanted any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +62,14 @@ class AbstractFromInputs(AbstractInit):
     fills_head: ClassVar[bool] = False
 
     @abstractmethod
-    def refill(self, slot: Slot, drawn: Weights, inputs: Examples, stream: Stream) -> Tensor:
-        """A layer's weight anew.
+    def refill(self, slot: Slot, drawn: Weights, inputs: Inputs, stream: Stream) -> Weights:
+        """A layer's tensors anew: its ``weight``, its ``bias``, both, or none; what is left out stays as drawn.
 
         Args:
             slot: the weight of a linear or convolutional layer.
             drawn: the layer's ``weight``, and its ``bias`` where it has one, as :meth:`fill` drew them.
-            inputs: what the layer sees, (N, ..., D) or (N, C, H, W), not the same in all rows; and the classes of the rows.
-            stream: of this tensor, another than the one that it was drawn from.
+            inputs: what the layer sees, not the same in all rows; and the classes of the rows.
+            stream: of this weight, another than the one that it was drawn from.
 
         Raises:
             ConfigError: the inputs do not suffice; names the tensor.
@@ -66,15 +81,21 @@ class AbstractFromInputs(AbstractInit):
         if len(examples) < 2:
             raise ConfigError(f"{self.title()} looks at two training rows or more, and there is {len(examples)}. Use init=he.")
 
-        def refill(slot: Slot, x: Tensor) -> Tensor:
+        def refill(slot: Slot, x: Tensor) -> Weights:
             self._check_inputs(slot, x)
             layer = slot.name.removesuffix("weight")
             drawn = {leaf: weights[layer + leaf] for leaf, _ in slot.layer.named_parameters()}
-            return self.refill(slot, drawn, Examples(x, examples.y_N), stream(seed, "weights", slot.name, "inputs"))
+            inputs = Inputs(x, examples.y_N, image=_image(x, examples.x))
+            fresh = self.refill(slot, drawn, inputs, stream(seed, "weights", slot.name, "inputs"))
+            return {layer + leaf: tensor for leaf, tensor in fresh.items() if layer + leaf in names}
 
-        wanted = [slot for slot in _layers(net) if slot.name in names and (self.fills_head or unit_of(slot.name) != HEAD)]
         with one_thread():
-            return refilled(net, weights, wanted[:1] if self.layers == "first" else wanted, examples.x, refill)
+            return refilled(net, weights, self.wanted(net, names), examples.x, refill)
+
+    def wanted(self, net: nn.Module, names: Collection[str]) -> list[Slot]:
+        """The weights that this law fills where their layers are called with the rows, out of ``names``."""
+        found = [slot for slot in _layers(net) if slot.name in names and (self.fills_head or unit_of(slot.name) != HEAD)]
+        return found[:1] if self.layers == "first" else found
 
     def _check_inputs(self, slot: Slot, x: Tensor) -> None:
         same = bool((x == x[:1]).all())
@@ -99,12 +120,13 @@ def one_thread() -> Iterator[None]:
 
 @torch.no_grad()
 def refilled(
-    net: nn.Sequential, weights: Weights, wanted: list[Slot], x: Tensor, refill: Callable[[Slot, Tensor], Tensor]
+    net: nn.Sequential, weights: Weights, wanted: list[Slot], x: Tensor, refill: Callable[[Slot, Tensor], Weights]
 ) -> Weights:
-    """Each of the ``wanted`` weights as ``refill`` makes it of what its layer is called with, while the network computes ``x``.
+    """What ``refill`` makes of each ``wanted`` layer, from what the layer is called with while the network computes ``x``.
 
-    The network goes on with what was made. A layer that is called again keeps its weight, and one that is called with
-    something that has not the rows of ``x`` is left out. Norm layers use the statistics of ``x`` alone.
+    The network goes on with what was made, as far as the last of these layers. A layer that is called again keeps its
+    tensors, and one that is called with something that has not the rows of ``x`` is left out. Norm layers use the
+    statistics of ``x`` alone.
     """
     children = [name for name, _ in net.named_children()]
     reached = net[: max((children.index(unit_of(slot.name)) for slot in wanted), default=-1) + 1]
@@ -114,19 +136,27 @@ def refilled(
     def visit(slot: Slot, layer: nn.Module, args: tuple[Any, ...]) -> None:
         visits.pop(slot.name).remove()
         if len(args[0]) == len(x):
-            done[slot.name] = live[slot.name].copy_(refill(slot, args[0]))
+            done.update({name: live[name].copy_(tensor) for name, tensor in refill(slot, args[0]).items()})
+        if not visits:
+            raise _NothingLeft
 
     visits = {slot.name: slot.layer.register_forward_pre_hook(partial(visit, slot)) for slot in wanted}
     net.eval()
     for norm in norm_layers(reached).values():
         norm.train()
     try:
-        functional_call(reached, {**live, **_buffers(reached)}, (x,))
+        with suppress(_NothingLeft):
+            functional_call(reached, {**live, **_buffers(reached)}, (x,))
     finally:
         for handle in visits.values():
             handle.remove()
         net.eval()
     return done
+
+
+def _image(x: Tensor, rows: Tensor) -> tuple[int, ...] | None:
+    flattened = rows.ndim == 4 and torch.equal(x, rows.flatten(1))
+    return tuple(rows.shape[1:]) if flattened else None
 
 
 def _layers(net: nn.Module) -> list[Slot]:

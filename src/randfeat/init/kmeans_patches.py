@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from randfeat.errors import ConfigError
-from randfeat.init.filters import AbstractFilters
+from randfeat.init.filters import AbstractFilters, Bank
 from randfeat.init.from_inputs import one_thread
 from randfeat.init.windows import Windows, patches_of
 from randfeat.part import setting
@@ -38,7 +37,7 @@ class KmeansPatches(AbstractFilters):
     patches: int = setting(10000, ge=1)
     iterations: int = setting(10, ge=1)
 
-    def filters(self, windows: Windows, n: int, stream: Stream) -> Tensor:
+    def filters(self, windows: Windows, n: int, stream: Stream) -> Bank:
         """See :meth:`AbstractFilters.filters`.
 
         Raises:
@@ -49,7 +48,7 @@ class KmeansPatches(AbstractFilters):
         found = patches_of(windows, max(n, self.patches), stream).numpy()
         different = len(np.unique(found.round(6), axis=0))
         if different == 0:
-            return torch.empty(0)
+            return Bank(torch.empty(0))
         if different < n:
             raise ConfigError(
                 f"init=kmeans_patches makes {n} filters of {windows.name!r} the centres of as many clusters, but finds only "
@@ -58,4 +57,4 @@ class KmeansPatches(AbstractFilters):
         seed = int(stream.integers(2**31))
         with one_thread():
             fitted = KMeans(n, n_init=1, max_iter=self.iterations, random_state=seed).fit(found)
-        return torch.from_numpy(fitted.cluster_centers_)
+        return Bank(torch.from_numpy(fitted.cluster_centers_))

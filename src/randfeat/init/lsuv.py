@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from torch import Tensor
 from torch.func import functional_call
 
-from randfeat.init.from_inputs import AbstractFromInputs
+from randfeat.init.from_inputs import AbstractFromInputs, Inputs
 from randfeat.init.orthogonal import Orthogonal
 from randfeat.network import Slot
 from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.seeds import Stream
-from randfeat.typing import Examples, Weights
+from randfeat.typing import Weights
 
 
 @register("init", "lsuv")
@@ -39,7 +38,7 @@ class Lsuv(AbstractFromInputs):
         """See :meth:`AbstractInit.weight`."""
         return Orthogonal().weight(shape, stream)
 
-    def refill(self, slot: Slot, drawn: Weights, inputs: Examples, stream: Stream) -> Tensor:
+    def refill(self, slot: Slot, drawn: Weights, inputs: Inputs, stream: Stream) -> Weights:
         """See :meth:`AbstractFromInputs.refill`."""
         weight = drawn["weight"]
         for _ in range(self.iterations):
@@ -48,4 +47,4 @@ class Lsuv(AbstractFromInputs):
             if abs(variance - 1) < self.tolerance:
                 break
             weight = weight / variance.sqrt()
-        return weight
+        return {"weight": weight}

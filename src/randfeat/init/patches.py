@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
-from randfeat.init.filters import AbstractFilters
+from randfeat.init.filters import AbstractFilters, Bank
 from randfeat.init.windows import Windows, patches_of
 from randfeat.registry import register
 from randfeat.seeds import Stream
@@ -24,6 +22,6 @@ class Patches(AbstractFilters):
     See: Coates and Ng, "The importance of encoding versus training with sparse coding and vector quantization", ICML 2011.
     """
 
-    def filters(self, windows: Windows, n: int, stream: Stream) -> Tensor:
+    def filters(self, windows: Windows, n: int, stream: Stream) -> Bank:
         """See :meth:`AbstractFilters.filters`."""
-        return patches_of(windows, n, stream)
+        return Bank(patches_of(windows, n, stream))

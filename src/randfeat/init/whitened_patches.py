@@ -9,7 +9,7 @@ import torch
 from scipy.linalg import eigh
 from torch import Tensor
 
-from randfeat.init.filters import AbstractFilters
+from randfeat.init.filters import AbstractFilters, Bank
 from randfeat.init.windows import Windows, differs, patches_of
 from randfeat.part import setting
 from randfeat.registry import register
@@ -35,12 +35,12 @@ class WhitenedPatches(AbstractFilters):
     epsilon: float = setting(0.1, gt=0)
     power: Literal[1, 2] = 1
 
-    def filters(self, windows: Windows, n: int, stream: Stream) -> Tensor:
+    def filters(self, windows: Windows, n: int, stream: Stream) -> Bank:
         """See :meth:`AbstractFilters.filters`."""
         found = patches_of(windows, max(n, self.patches), stream)
         if len(found) == 0 or not bool(differs(found - found[0], found).any()):
-            return found[:0]
-        return whitened(found, self.epsilon, self.power)[:n]
+            return Bank(found[:0])
+        return Bank(whitened(found, self.epsilon, self.power)[:n])
 
 
 def whitened(x_ND: Tensor, epsilon: float, power: int = 1) -> Tensor:

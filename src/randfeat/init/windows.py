@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.linalg import vector_norm
 
+from randfeat.init.from_inputs import Inputs
 from randfeat.network import Slot
 from randfeat.seeds import Stream
-from randfeat.typing import Examples
 
 TRIES = 10
 """So many windows are drawn at most for each one that is wanted, since those that do not vary are passed over."""
@@ -29,12 +29,12 @@ class Windows:
 
     Args:
         slot: the weight of a linear or convolutional layer.
-        inputs: what the layer is called with, (N, ..., D) or (N, C, H, W), and the classes of the rows.
+        inputs: what the layer is called with, and the classes of the rows.
         group: of its channels, where the layer has groups.
     """
 
-    def __init__(self, slot: Slot, inputs: Examples, group: int = 0) -> None:
-        self.name, self.y_N = slot.name, inputs.y_N
+    def __init__(self, slot: Slot, inputs: Inputs, group: int = 0) -> None:
+        self.name, self.y_N, self.image = slot.name, inputs.y_N, inputs.image
         x = inputs.x
         if isinstance(slot.layer, nn.Conv2d):
             n_channels = slot.shape[1]
@@ -48,6 +48,11 @@ class Windows:
     def n_places(self) -> int:
         """Places in a row."""
         return self._view.shape[2:4].numel()
+
+    @property
+    def n_numbers(self) -> int:
+        """d: numbers in a window."""
+        return self._view.shape[1] * self._view.shape[4:].numel()
 
     def __len__(self) -> int:
         return self._view.shape[0] * self.n_places
