@@ -262,7 +262,7 @@ def test_what_is_on_record_is_not_run_again_and_a_twin_is_shared(tmp_path):
         run_missing(
             [last, last.twin, other, other.twin], store, CPU, data_folder(None), finished=lambda r: ran.append(r.record.key)
         )
-    assert ran == [last.key, last.twin.key, other.key]
+    assert ran == [last.key, other.key, last.twin.key]
     run_missing([last], store, CPU, data_folder(None), force=True, finished=lambda r: ran.append(r.record.key))
     assert ran[3:] == [last.key]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -63,12 +62,12 @@ def run_missing(
 def _together(specs: Iterable[RunSpec]) -> list[RunSpec]:
     """The specs, those of one network after each other: the least frozen first, for others go on from what it computes.
 
-    Those with nothing frozen before them come last.
+    Fully trained twins come last.
     """
     networks: dict[str, list[RunSpec]] = {}
     for spec in specs:
         networks.setdefault(spec.network_key, []).append(spec)
-    return [spec for group in networks.values() for spec in sorted(group, key=lambda spec: spec.n_frozen or math.inf)]
+    return [spec for group in networks.values() for spec in sorted(group, key=lambda spec: (spec.key == spec.twin.key, spec.n_frozen))]
 
 
 def _beside(record: Record, spec: RunSpec, store: Store) -> Record:
