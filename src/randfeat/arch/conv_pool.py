@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from randfeat.arch.activation import ACTIVATIONS, Activation
 from randfeat.arch.base import AbstractArch
-from randfeat.arch.encoding import Nearest, SoftThreshold, TwoSided
+from randfeat.arch.encoding import Nearest, SoftThreshold
 from randfeat.arch.pool import Pool, Pooling
 from randfeat.errors import ConfigError
 from randfeat.network import Network, chain
@@ -20,8 +20,8 @@ from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.typing import Task
 
-NUMBERS = 2**22
-"""Responses of a convolution that exist at once, in as many blocks of rows as that takes; training keeps all of a batch."""
+AT_ONCE = {"cpu": 2**20, "cuda": 2**26}
+"""Responses of a convolution that exist at once where nothing of it trains: on a CPU what its caches hold, else a GPU."""
 
 
 @register("arch", "conv_pool")
@@ -39,7 +39,7 @@ class ConvPool(AbstractArch):
     pixels and channels. It is computed from sums over windows, without forming them: exact, at the cost of one more map.
 
     A twin trains the filters through every code: backwards ``nearest`` passes for its responses, and ``sign`` for hard_tanh.
-    Memory, where nothing of this trains: the features, and 4 million responses at a time.
+    Memory, where nothing of this trains: the features, and a million responses at a time (on a GPU, 64 million).
 
     See: Saxe et al., ICML 2011 (square and sum); Coates and Ng, ICML 2011 (contrast, two-sided soft threshold, 2x2 grid);
     Huang, Bai, Kasun and Vong, IEEE CIM 10(2), 2015 (ELM-LRF: identity and root, stride 1, padded); Thiry, Arbel,
@@ -73,8 +73,9 @@ class ConvPool(AbstractArch):
             conv = EncodedConv2d(
                 channels, self.width, self.kernel, self.stride, self.padding, padding_mode=self.padding_mode, bias=self.bias
             )
-            conv.rows = max(1, NUMBERS // (self.width * down * across))
-            conv.contrast, conv.code, conv.pool = self.contrast, self._code(), self._pool(down, across)
+            conv.n_responses = self.width * down * across
+            conv.contrast, conv.two_sided = self.contrast, self.two_sided
+            conv.code, conv.pool = self._code(), self._pool(down, across)
             layers: dict[str, nn.Module] = {"conv": conv}
             if self.norm == "batch":
                 layers["norm"] = nn.BatchNorm2d(self.width * (1 + self.two_sided))
@@ -83,12 +84,8 @@ class ConvPool(AbstractArch):
 
     def _code(self) -> nn.Module:
         if self.code == "soft_threshold":
-            code: nn.Module = SoftThreshold(self.threshold)
-        elif self.code == "nearest":
-            code = Nearest(self.share)
-        else:
-            code = ACTIVATIONS[self.code]()
-        return TwoSided(code) if self.two_sided else code
+            return SoftThreshold(self.threshold)
+        return Nearest(self.share) if self.code == "nearest" else ACTIVATIONS[self.code]()
 
     def _pool(self, down: int, across: int) -> Pool:
         least = min(down, across)
@@ -117,17 +114,24 @@ class ConvPool(AbstractArch):
 
 
 class EncodedConv2d(nn.Conv2d):
-    """A convolution, its code and its pool, ``rows`` rows at a time; with ``contrast``, of normalised windows."""
+    """A convolution, its code and its pool, a block of rows at a time; with ``contrast``, of normalised windows."""
 
-    rows: int
+    n_responses: int
     contrast: float | None
+    two_sided: bool
     code: nn.Module
     pool: Pool
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, maps, windows down, windows across)."""
-        blocks = x.tensor_split(max(1, -(-len(x) // self.rows)))
-        return torch.cat([self.pool(self.code(self.responses(block))) for block in blocks])
+        rows = max(1, AT_ONCE.get(x.device.type, 2**20) // self.n_responses)
+        blocks = x.tensor_split(max(1, -(-len(x) // rows)))
+        return torch.cat([self.codes(self.responses(block)) for block in blocks])
+
+    def codes(self, z: Tensor) -> Tensor:
+        """(N, filters, places down, places across) -> (N, maps, windows down, windows across)."""
+        sides = [z, -z] if self.two_sided else [z]
+        return torch.cat([self.pool(self.code(side)) for side in sides], 1)
 
     def responses(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, filters, places down, places across).
@@ -136,7 +140,8 @@ class EncodedConv2d(nn.Conv2d):
         mean acts on p, and the variance is the mean square less the squared mean, of the image without its own mean.
         """
         if self.contrast is None:
-            return self._conv_forward(x, self.weight, self.bias)
+            plain: Tensor = self._conv_forward(x, self.weight, self.bias)
+            return plain
         x = F.pad(x, self._reversed_padding_repeated_twice, "constant" if self.padding_mode == "zeros" else self.padding_mode)
         x = x - x.mean((1, 2, 3), keepdim=True)
         mean = F.avg_pool2d(x.mean(1, keepdim=True), self.kernel_size, self.stride)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from randfeat.arch.activation import straight_through
@@ -21,7 +19,7 @@ class SoftThreshold(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Elementwise."""
-        return F.relu(z - self.threshold)
+        return (z - self.threshold).relu_()
 
 
 class Nearest(nn.Module):
@@ -44,15 +42,3 @@ class Nearest(nn.Module):
         m = max(1, int(self.share * z.shape[1]))
         least = z.movedim(1, -1).contiguous().topk(m, sorted=False).values.amin(-1)[:, None]
         return straight_through((z >= least).to(z.dtype), z)
-
-
-class TwoSided(nn.Module):
-    """The codes of z, then those of -z: twice the maps."""
-
-    def __init__(self, code: nn.Module) -> None:
-        super().__init__()
-        self.code = code
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(N, maps, H, W) -> (N, 2 maps, H, W)."""
-        return torch.cat([self.code(z), self.code(-z)], 1)
