@@ -38,10 +38,6 @@ class AbstractFilters(AbstractFromInputs):
     def filters(self, windows: Windows, n: int, stream: Stream) -> Tensor:
         """(n, d): filters of any norm; or fewer, which then come again in turn; none where nothing varies."""
 
-    def scaled(self, found: Tensor) -> Tensor:
-        """The filters before the gain: of norm 1."""
-        return F.normalize(found, dim=1)
-
     def weight(self, shape: tuple[int, ...], stream: Stream) -> np.ndarray:
         """See :meth:`AbstractInit.weight`."""
         return stream.standard_normal(shape, dtype=np.float32) * np.float32(self.gain / math.sqrt(fans(shape).fan_in))
@@ -53,5 +49,5 @@ class AbstractFilters(AbstractFromInputs):
         banks = []
         for group, as_drawn in enumerate(torch.split(drawn["weight"].flatten(1), n)):
             found = self.filters(Windows(slot, inputs, group), n, stream)
-            banks.append(self.gain * self.scaled(found)[torch.arange(n) % len(found)] if len(found) else as_drawn)
+            banks.append(self.gain * F.normalize(found, dim=1)[torch.arange(n) % len(found)] if len(found) else as_drawn)
         return torch.cat(banks).reshape(slot.shape)

@@ -34,22 +34,13 @@ class WhitenedPatches(AbstractFilters):
     patches: int = setting(10000, ge=2)
     epsilon: float = setting(0.1, gt=0)
     power: Literal[1, 2] = 1
-    norm: Literal["filter", "whitened"] = "filter"
 
     def filters(self, windows: Windows, n: int, stream: Stream) -> Tensor:
         """See :meth:`AbstractFilters.filters`."""
         found = patches_of(windows, max(n, self.patches), stream)
         if len(found) == 0 or not bool(differs(found - found[0], found).any()):
             return found[:0]
-        filters = whitened(found, self.epsilon, self.power)[:n]
-        if self.norm == "filter" or self.power == 1:
-            return filters
-        centred = (found - found.mean(0))[:n]
-        return filters / ((centred * filters).sum(1, keepdim=True) * found.shape[1]).sqrt()
-
-    def scaled(self, found: Tensor) -> Tensor:
-        """See :meth:`AbstractFilters.scaled`."""
-        return found if self.norm == "whitened" and self.power == 2 else super().scaled(found)
+        return whitened(found, self.epsilon, self.power)[:n]
 
 
 def whitened(x_ND: Tensor, epsilon: float, power: int = 1) -> Tensor:
