@@ -63,7 +63,7 @@ def test_the_gradient_of_a_sign_is_that_of_hard_tanh():
 
 
 def test_cosines_of_gaussian_weights_and_uniform_phases_give_the_gaussian_kernel():
-    """2 / P times the product of two rows' features tends to exp(-|x - x'|**2 g**2 / (2 D)), its standard error <= 1 / sqrt(P)."""
+    """2 phi phi' / P tends to exp(-g**2 |x - x'|**2 / (2 D)); the standard error of an entry is at most 1 / sqrt(P)."""
     width, d, gain = 40_000, 6, 2.0
     net = Mlp(width=width, activation="cos").build(Task((d,), 2))[:2].eval()
     law = make_part("init", {"part": "gaussian", "gain": gain, "bias": "uniform", "bias_std": np.pi / np.sqrt(3)})

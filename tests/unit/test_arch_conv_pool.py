@@ -153,6 +153,14 @@ def test_backwards_a_step_passes_for_what_its_docstring_says(code):
     torch.testing.assert_close(gradient(code=code), weights["conv1.conv.weight"].grad, rtol=1e-12, atol=1e-12)
 
 
+def test_windows_without_contrast_give_finite_responses():
+    """Their variance, a difference of squares, may come out below zero by rounding."""
+    x = torch.zeros(1, *TASK.shape)
+    x[..., :5] = 1000 / 3
+    weights = {name: tensor.float() for name, tensor in tensors().items()}
+    assert bool(functional_call(unit(**PLAIN, contrast=1e-9), weights, (x,)).isfinite().all())
+
+
 def test_gradients_are_finite_where_an_image_is_constant():
     x = torch.zeros(2, *TASK.shape, dtype=torch.float64)
     for code, pool in (("identity", "root"), ("nearest", "average"), ("sign", "max"), ("abs", "root")):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from randfeat.arch.activation import ACTIVATIONS, Activation
 from randfeat.arch.base import AbstractArch
-from randfeat.arch.encoding import Nearest, SoftThreshold
+from randfeat.arch.codes import Nearest, SoftThreshold
 from randfeat.arch.pool import Pool, Pooling
 from randfeat.errors import ConfigError
 from randfeat.network import Network, chain
