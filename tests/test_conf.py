@@ -11,7 +11,18 @@ from randfeat.registry import FAMILIES, part_class, part_names
 from randfeat.spec import RunSpec
 
 CONF = Path(__file__).parents[1] / "conf"
-RECIPES = ["bn_only", "default", "elm", "lenet_random", "rf_elm", "vgg_random", "wrn_fraction"]
+RECIPES = [
+    "bn_only",
+    "default",
+    "elm",
+    "elm_lrf",
+    "lenet_random",
+    "patch_neighbours",
+    "random_patches",
+    "rf_elm",
+    "vgg_random",
+    "wrn_fraction",
+]
 PARTS = [(family, name) for family in FAMILIES for name in part_names(family)]
 
 
@@ -19,7 +30,7 @@ def test_the_collections_have_their_sizes():
     assert sorted(choices()) == RECIPES
     assert {family: len(part_names(family)) for family in FAMILIES} == {
         "data": 11,
-        "arch": 6,
+        "arch": 7,
         "init": 27,
         "subset": 17,
         "solver": 4,
@@ -125,7 +136,7 @@ ERRORS = [
     (["conf=elm", "conf=default"], "conf is given twice. Leave one of them out."),
     (["arch=mlp", "arch.width=10000000000", "arch.depth=2"], "arch=mlp with these settings has tensors"),
     (["seeds.wieghts=3"], "seeds has no setting 'wieghts'. Did you mean 'weights'?"),
-    (["arch=vggg"], "arch=vggg is unknown. Did you mean 'vgg'? Parts: lenet, mlp, resnet, torchvision, vgg, wrn."),
+    (["arch=vggg"], "arch=vggg is unknown. Did you mean 'vgg'? Parts: conv_pool, lenet, mlp, resnet, torchvision, vgg, wrn."),
     (["conf=vgg_randon"], "conf=vgg_randon is unknown. Did you mean 'vgg_random'? Recipes: bn_only, default, elm,"),
     (["arch.width=abc"], "arch.width must be a whole number >= 1, got 'abc'."),
     (["arch.width=0"], "arch.width must be a whole number >= 1, got 0."),

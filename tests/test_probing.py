@@ -22,6 +22,7 @@ from randfeat.store import Store
 CPU = torch.device("cpu")
 SMALL = ["conf=elm", "arch.width=20", "data.n_train=200"]
 PER_ARCH = {
+    "conv_pool": ["arch.width=4"],
     "lenet": ["data.resize=12"],
     "mlp": ["arch.depth=2", "arch.width=9", "arch.norm=batch"],
     "resnet": ["arch.depth=8", "arch.width=4"],

@@ -34,7 +34,9 @@ def run(spec):
     return run_one(spec, CPU, data_folder(None))
 
 
-@pytest.mark.parametrize("recipe", ["vgg_random", "elm", "wrn_fraction", "bn_only"])
+@pytest.mark.parametrize(
+    "recipe", ["vgg_random", "elm", "elm_lrf", "random_patches", "patch_neighbours", "wrn_fraction", "bn_only"]
+)
 def test_two_runs_of_a_spec_give_the_same_metrics_to_the_last_digit(recipe):
     spec = spec_of(f"conf={recipe}", *(["solver.epochs=2"] if recipe in ("wrn_fraction", "bn_only") else []))
     first, second = run(spec), run(spec)

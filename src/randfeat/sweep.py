@@ -67,7 +67,11 @@ def _together(specs: Iterable[RunSpec]) -> list[RunSpec]:
     networks: dict[str, list[RunSpec]] = {}
     for spec in specs:
         networks.setdefault(spec.network_key, []).append(spec)
-    return [spec for group in networks.values() for spec in sorted(group, key=lambda spec: (spec.key == spec.twin.key, spec.n_frozen))]
+    return [
+        spec
+        for group in networks.values()
+        for spec in sorted(group, key=lambda spec: (spec.key == spec.twin.key, spec.n_frozen))
+    ]
 
 
 def _beside(record: Record, spec: RunSpec, store: Store) -> Record:

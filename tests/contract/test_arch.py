@@ -15,8 +15,9 @@ from randfeat.registry import make_part, part_names
 from randfeat.split import split
 from randfeat.typing import Task, row_blocks
 
-PARTS = ["lenet", "mlp", "resnet", "torchvision", "vgg", "wrn"]
+PARTS = ["conv_pool", "lenet", "mlp", "resnet", "torchvision", "vgg", "wrn"]
 SMALL = {
+    "conv_pool": {"width": 6, "contrast": 0.1, "two_sided": True, "pool": "root", "norm": "batch"},
     "lenet": {},
     "mlp": {"depth": 2, "width": 30, "norm": "batch"},
     "resnet": {"depth": 8, "width": 4},
@@ -25,6 +26,7 @@ SMALL = {
     "wrn": {"depth": 10, "dropout": 0.3},
 }
 UNITS = {
+    "conv_pool": ["conv1"],
     "lenet": ["conv1", "conv2", "fc1", "fc2"],
     "mlp": ["flatten", "hidden1", "hidden2"],
     "resnet": ["stem", "block1_1", "block2_1", "block3_1", "pool"],
@@ -60,7 +62,7 @@ def inputs(task, n, dtype=torch.float32):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("arch") == PARTS
-    assert len(PARTS) == 6
+    assert len(PARTS) == 7
 
 
 @pytest.mark.parametrize(("part", "task"), CASES)

@@ -1,6 +1,7 @@
 """Architectures: each a chain of named units and a head, built on the meta device."""
 
 from randfeat.arch.base import AbstractArch as AbstractArch
+from randfeat.arch.conv_pool import ConvPool as ConvPool
 from randfeat.arch.lenet import Lenet as Lenet
 from randfeat.arch.mlp import Mlp as Mlp
 from randfeat.arch.resnet import Resnet as Resnet

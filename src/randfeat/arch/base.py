@@ -12,14 +12,6 @@ from randfeat.network import Network
 from randfeat.part import Part
 from randfeat.typing import Task
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "gelu": nn.GELU,
-    "identity": nn.Identity,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class AbstractArch(Part):

@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from randfeat.arch.base import ACTIVATIONS, AbstractArch
+from randfeat.arch.activation import ACTIVATIONS, Activation
+from randfeat.arch.base import AbstractArch
 from randfeat.network import Network, chain
 from randfeat.part import setting
 from randfeat.registry import register
@@ -29,7 +30,7 @@ class Lenet(AbstractArch):
     """
 
     width: int = setting(6, ge=1)
-    activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "tanh"
+    activation: Activation = "tanh"
     pool: Literal["average", "max"] = "average"
 
     def build(self, task: Task) -> Network:

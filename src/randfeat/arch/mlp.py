@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from randfeat.arch.base import ACTIVATIONS, AbstractArch
+from randfeat.arch.activation import ACTIVATIONS, Activation
+from randfeat.arch.base import AbstractArch
 from randfeat.errors import ConfigError
 from randfeat.network import Network, chain
 from randfeat.part import setting
@@ -27,7 +28,7 @@ class Mlp(AbstractArch):
 
     depth: int = setting(1, ge=1)
     width: int = setting(1000, ge=1)
-    activation: Literal["relu", "tanh", "sigmoid", "gelu", "identity"] = "relu"
+    activation: Activation = "relu"
     norm: Literal["none", "batch", "layer"] = "none"
     widths: tuple[int, ...] | None = setting(None, ge=1)
 

@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from randfeat.arch.base import ACTIVATIONS, AbstractArch
+from randfeat.arch.activation import ACTIVATIONS, Activation
+from randfeat.arch.base import AbstractArch
 from randfeat.network import Network, chain, outline
 from randfeat.part import setting
 from randfeat.registry import register
@@ -34,7 +35,7 @@ class Vgg(AbstractArch):
     depth: Literal[11, 13, 16, 19] = 11
     width: int = setting(64, ge=1)
     hidden: int = setting(0, ge=0)
-    activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
+    activation: Activation = "relu"
     norm: Literal["batch", "none"] = "batch"
 
     def build(self, task: Task) -> Network:
