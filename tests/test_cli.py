@@ -223,3 +223,19 @@ def test_the_tables_of_the_pages_are_what_the_committed_records_say(page):
 
 def trimmed(text):
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def test_a_word_with_several_values_runs_them_all_and_prints_one_table(randfeat):
+    done = randfeat("run", *ELM, "solver=ridge,pinv", "solver.at=null,input", "--quiet")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith(("ridge", "pinv", "last"))]
+    assert len(lines) >= 4
+    records = [json.loads(line) for line in Path("results/local/runs.jsonl").read_text().splitlines()]
+    heads = [(line["spec"]["solver"]["part"], line["spec"]["solver"]["at"]) for line in records if line["key"] != line["twin"]]
+    assert sorted(heads, key=str) == sorted([(part, at) for part in ("ridge", "pinv") for at in (None, "input")], key=str)
+    assert sum(line["key"] == line["twin"] for line in records) == 1
+
+
+def test_one_bad_value_of_several_runs_nothing(randfeat):
+    done = randfeat("run", *ELM, "solver=ridge,foo")
+    assert (done.returncode, Path("results").exists()) == (2, False)

@@ -34,12 +34,16 @@ def run(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="The table alone.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Facts about every run.")] = False,
 ) -> None:
-    """Train what the words select, beside the fully trained twin, and print one table."""
+    """Train what the words select, beside the fully trained twin, and print one table.
+
+    A word may list several values, as in solver=ridge,svm: every combination is run. Runs that differ in solver or subset
+    alone share the features of their network.
+    """
     import torch
     from rich.console import Console
 
     from randfeat.cli.progress import Reporter
-    from randfeat.config import compose
+    from randfeat.config import combinations, compose
     from randfeat.places import data_folder
     from randfeat.report.events import event_writer
     from randfeat.spec import RunSpec
@@ -54,8 +58,8 @@ def run(
             raise ConfigError("--from KEY scores one run that is on record. Leave out --seeds, --force, --json and --log.")
         return _score_again(store, from_, words or [], where, folder)
     write_events = event_writer(log, store)
-    first = RunSpec.from_mapping(compose(words or []))
-    specs = [first.with_seed(k) for k in range(seeds)]
+    firsts = [RunSpec.from_mapping(compose(each)) for each in combinations(words or [])]
+    specs = [first.with_seed(k) for first in firsts for k in range(seeds)]
     wanted = [each for spec in specs for each in ((spec, spec.twin) if twin else (spec,))]
     with Reporter(Console(stderr=True), quiet=quiet or json, verbose=verbose) as reporter:
 
@@ -72,19 +76,26 @@ def run(
         for key in dict.fromkeys(spec.key for spec in wanted):
             print(records[key].to_line().rstrip())
     else:
-        _print_table([records[spec.key] for spec in specs], [records.get(spec.twin.key) for spec in specs])
+        _print_table([records[spec.key] for spec in specs], [records.get(spec.twin.key) for spec in specs], len(firsts) > 1)
         if not quiet:
             print(f"On record in {store.file}: {' '.join(spec.key for spec in specs)}")
 
 
-def _print_table(runs: list[Record], twins: list[Record | None]) -> None:
+def _print_table(runs: list[Record], twins: list[Record | None], several: bool) -> None:
     from rich.console import Console
 
     from randfeat.report.comparison import comparison, left_out
-    from randfeat.report.render import show
+    from randfeat.report.formats import Format
+    from randfeat.report.frame import frame
+    from randfeat.report.render import show, write
+    from randfeat.report.tables import summarise
 
-    show(comparison(runs, twins), Console())
-    if failed := left_out([*runs, *(twin for twin in twins if twin is not None)]):
+    on_record = list({record.key: record for record in (*runs, *twins) if record is not None}.values())
+    if several:
+        write(summarise(frame(on_record)), Format.RICH, None, Console())
+    else:
+        show(comparison(runs, twins), Console())
+    if failed := left_out(on_record):
         print(failed)
 
 
