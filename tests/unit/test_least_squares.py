@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import re
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -252,3 +256,20 @@ def test_memory_does_not_grow_with_the_rows():
         return sum(tensor.numel() for tensor in vars(system).values() if isinstance(tensor, torch.Tensor))
 
     assert held(20_000) == held(100)
+
+
+def test_the_example_of_the_page_on_heads_is_one_pass_over_all_rows():
+    page = (Path(__file__).parents[2] / "docs/heads.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    names = {}
+    exec(code, names)
+    whole = Primal().partial_fit(names["phi_NP"].double(), names["y_NK"]).solve(0.1)
+    torch.testing.assert_close(names["beta_PK"], whole.beta_PK, atol=1e-6, rtol=0)
+    torch.testing.assert_close(names["intercept_K"], whole.intercept_K, atol=1e-6, rtol=0)
+
+
+def test_two_processes_can_take_half_the_rows_each():
+    phi, y = drawn(40, 5)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        first, second = pool.map(primal, np.split(phi, 2), np.split(y, 2))
+    agrees(first.merge(second).solve(0.3), *reference(phi, y, 0.3))
