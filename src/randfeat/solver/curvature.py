@@ -35,7 +35,8 @@ class Coordinates:
         """Coefficients -> coordinates."""
         if self.is_diagonal:
             return self.factor * w_QK
-        return _columns(self.factor.mT @ w_QK.T[:, :, None])
+        turned: Tensor = self.factor.mT @ w_QK.T[:, :, None]
+        return _columns(turned)
 
     def outward(self, u_QK: Tensor) -> Tensor:
         """Coordinates -> coefficients."""
@@ -51,11 +52,13 @@ class Coordinates:
 
     def _solve(self, factor: Tensor, right_QK: Tensor, upper: bool) -> Tensor:
         if len(factor) == 1:
-            return torch.linalg.solve_triangular(factor[0], right_QK, upper=upper).contiguous()
+            shared: Tensor = torch.linalg.solve_triangular(factor[0], right_QK, upper=upper)
+            return shared.contiguous()
         return _columns(torch.linalg.solve_triangular(factor, right_QK.T[:, :, None], upper=upper))
 
 
 def _columns(stacked: Tensor) -> Tensor:
+    """(K, Q, 1) -> (Q, K)."""
     return stacked[:, :, 0].T.contiguous()
 
 

@@ -16,7 +16,7 @@ from randfeat.solver.objective import Objective, Point
 ROUND = 15
 """Passes over the rows between two looks at the second derivatives, which cost about as much."""
 
-PROGRESS = 0.1
+PROGRESS = 0.05
 """A whole round that lowers the objective by less than this share of the tolerance is the last."""
 
 
@@ -40,8 +40,8 @@ class Descent:
 def minimise(objective: Objective, start_QK: Tensor, tolerance: float, passes: int, tell: Callable[[int], None]) -> Descent:
     """The coefficients at which the objective is within ``tolerance``, relative, of its minimum.
 
-    That is when its gap is no larger, see :class:`Point`, or when a whole round gains less than a tenth of the tolerance: the
-    bound is loose for small penalties, and rounding keeps it from falling.
+    That is when its gap is no larger, see :class:`Point`, or when a whole round gains less than a twentieth of the
+    tolerance: the bound is loose for small penalties, and rounding keeps it from falling.
 
     Args:
         objective: convex.
@@ -87,8 +87,16 @@ class _Search:
     def run(self) -> Point:
         """The best point. The first step is tried at its full length, for the coordinates make it nearly Newton's."""
         length = self.space.slope(self._seen[0][1].slope_QK).abs().sum().clamp_min(1).item()
-        limits = {"max_iter": 1, "max_eval": self.passes + 1, "history_size": self.passes}
-        search = LBFGS([self._u_QK], lr=length, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe", **limits)
+        search = LBFGS(
+            [self._u_QK],
+            lr=length,
+            max_iter=1,
+            max_eval=self.passes + 1,
+            tolerance_grad=0,
+            tolerance_change=0,
+            history_size=self.passes,
+            line_search_fn="strong_wolfe",
+        )
         before = -1
         with suppress(_Enough):
             while before < self.n:
