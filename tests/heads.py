@@ -42,7 +42,7 @@ def head_problem(phi, y, n_classes):
 
 
 def fit(part, phi, y, n_classes=3, **settings):
-    return make_part("solver", {"part": part, "tolerance": 1e-9} | settings).fit(head_problem(phi, y, n_classes))
+    return make_part("solver", {"part": part, "tolerance": 1e-12} | settings).fit(head_problem(phi, y, n_classes))
 
 
 def coefficients(fitted):

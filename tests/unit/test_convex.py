@@ -95,7 +95,7 @@ def test_sampled_second_derivatives_of_all_rows_are_autograd_s(part, monkeypatch
     """Those within a class; with as many rows as there are nothing is left out."""
     phi, y = drawn(60, 4)
     monkeypatch.setattr(curvature, "SAMPLED_ROWS", 10**6)
-    task = Objective(training_rows(head_problem(phi, y, 3), 4), LOSS[part], 0.3, with_intercept=True)
+    task = Objective(training_rows(head_problem(phi, y, 3), 4), LOSS[part], 0.3, with_intercept=True, is_coupled=part == "logistic")
     w_QK = torch.from_numpy(np.random.default_rng(2).normal(size=(5, 3))) * 0.1
     factor = curvature.coordinates(task, task(w_QK), shared=False).factor
     x, classes = torch.from_numpy(np.hstack([phi, np.ones((60, 1))])), torch.from_numpy(y)
@@ -114,7 +114,7 @@ def test_a_sample_of_rows_sees_nearly_the_same_second_derivatives(part):
     """4 rows a feature: all eigenvalues of the ratio lie between (1 - 1/2)**2 and (1 + 1/2)**2, but for Gaussian tails."""
     rng = np.random.default_rng(0)
     phi, y = rng.normal(size=(6000, 40)), rng.integers(0, 3, 6000)
-    task = Objective(training_rows(head_problem(phi, y, 3), 40), LOSS[part], 1e-3, with_intercept=True)
+    task = Objective(training_rows(head_problem(phi, y, 3), 40), LOSS[part], 1e-3, with_intercept=True, is_coupled=part == "logistic")
     point = task(torch.from_numpy(0.05 * rng.normal(size=(41, 3))))
     factor = curvature.coordinates(task, point, shared=False).factor
     x = torch.from_numpy(np.hstack([phi, np.ones((6000, 1))]))
@@ -187,5 +187,5 @@ def test_one_class_alone_is_predicted(part, k):
 
 
 def test_a_penalty_of_zero_is_refused(part):
-    with pytest.raises(ConfigError, match=r"^solver\.penalty must be a number > 0, got 0\.$"):
+    with pytest.raises(ConfigError, match=r"^solver\.penalty must be a number > 0, got 0\.0\.$"):
         make_part("solver", {"part": part, "penalty": [1, 0]})

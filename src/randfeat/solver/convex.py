@@ -43,6 +43,11 @@ class AbstractConvex(AbstractPenalised):
     def with_intercept(self) -> bool:
         """Whether the intercept counts in the penalty."""
 
+    @property
+    @abstractmethod
+    def is_coupled(self) -> bool:
+        """Whether the loss at the score of a class depends on the scores of the others."""
+
     @abstractmethod
     def loss(self, seen_K: Tensor) -> Loss:
         """The loss over scores.
@@ -84,7 +89,7 @@ class AbstractConvex(AbstractPenalised):
         seen_K = problem.train.y_N.bincount(minlength=k) > 0
         w_QK = torch.cat([torch.zeros(p, k, dtype=torch.float64, device=seen_K.device), self.start(seen_K)[None]])
         for done, penalty in enumerate(self.penalties):
-            objective = Objective(rows, self.loss(seen_K), penalty, self.with_intercept)
+            objective = Objective(rows, self.loss(seen_K), penalty, self.with_intercept, self.is_coupled)
             tell = partial(_tell, problem, done, len(self.penalties), self.iterations)
             ends[penalty] = self.descend(problem, objective, w_QK, tell)
             if not ends[penalty].is_finite:

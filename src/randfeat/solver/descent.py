@@ -57,7 +57,7 @@ def minimise(objective: Objective, start_QK: Tensor, tolerance: float, passes: i
     while point.gap > tolerance and not settled:
         if done >= passes:
             return Descent(point, done, is_close=False)
-        space = coordinates(objective, point, shared=done == 1 and not bool(start_QK[:-1].any()))
+        space = coordinates(objective, point, shared=objective.is_coupled or (done == 1 and not bool(start_QK[:-1].any())))
         done += 1
         if space is None:
             return Descent(point, done, is_finite=False)

@@ -39,6 +39,11 @@ class Logistic(AbstractConvex):
         """See :class:`AbstractConvex`."""
         return False
 
+    @property
+    def is_coupled(self) -> bool:
+        """See :class:`AbstractConvex`."""
+        return True
+
     def loss(self, seen_K: Tensor) -> Loss:
         """See :meth:`AbstractConvex.loss`."""
         unseen_K = torch.where(seen_K, 0.0, -torch.inf)

@@ -45,7 +45,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Objective:
-    """``sum of losses + penalty * sum(w**2)``; the intercept counts in the penalty where ``with_intercept``.
+    """``sum of losses + penalty * sum(w**2)``.
+
+    Attributes:
+        rows: features and classes.
+        loss: over scores.
+        penalty: > 0.
+        with_intercept: the intercept counts in the penalty.
+        is_coupled: the loss at the score of a class depends on the scores of the others.
 
     Products of features are in their own precision, sums of the loss and all else in float64.
     """
@@ -54,6 +61,7 @@ class Objective:
     loss: Loss
     penalty: float
     with_intercept: bool
+    is_coupled: bool
 
     def penalties_Q(self, like: Tensor) -> Tensor:
         """The penalty of each coefficient; 0 for an intercept that is free."""

@@ -46,6 +46,11 @@ class Svm(AbstractConvex):
         """See :class:`AbstractConvex`."""
         return True
 
+    @property
+    def is_coupled(self) -> bool:
+        """See :class:`AbstractConvex`."""
+        return False
+
     def loss(self, seen_K: Tensor) -> Loss:
         """See :meth:`AbstractConvex.loss`."""
         return squared_hinges
