@@ -14,7 +14,10 @@ from randfeat.solver.curvature import Coordinates, coordinates
 from randfeat.solver.objective import Objective, Point
 
 ROUND = 15
-"""Passes over the rows between two looks at the second derivatives, which cost about as much."""
+"""Passes over the rows between two looks at the second derivatives, those of each class by itself."""
+
+LONG_ROUND = 50
+"""The same where the classes share theirs: what couples them is only learnt in passes."""
 
 PROGRESS = 0.05
 """A whole round that lowers the objective by less than this share of the tolerance is the last."""
@@ -53,6 +56,7 @@ def minimise(objective: Objective, start_QK: Tensor, tolerance: float, passes: i
     See: Nocedal and Wright, "Numerical optimization", 2nd ed. (2006), ch. 7; sampled second derivatives: Byrd, Chin,
     Neveitt and Nocedal, SIAM J. Optim. 21 (2011).
     """
+    length = LONG_ROUND if objective.is_coupled else ROUND
     point, done, settled = objective(start_QK), 1, False
     while point.gap > tolerance and not settled:
         if done >= passes:
@@ -61,12 +65,12 @@ def minimise(objective: Objective, start_QK: Tensor, tolerance: float, passes: i
         done += 1
         if space is None:
             return Descent(point, done, is_finite=False)
-        search = _Search(objective, point, space, tolerance, min(ROUND, passes - done))
+        search = _Search(objective, point, space, tolerance, min(length, passes - done))
         better = search.run()
         done += search.n
         tell(done)
         little = point.value - better.value <= PROGRESS * tolerance * point.value
-        settled = better is point or (search.n == ROUND and little)
+        settled = better is point or (search.n == length and little)
         point = better
     return Descent(point, done)
 

@@ -26,9 +26,9 @@ class Logistic(AbstractConvex):
     minimiser: it gets the coefficients 0 and the intercept -50, and is left out of the sum. Several penalties, and
     augmentation: as for ridge.
 
-    Cost: one pass over the features, 2 N P K multiply-adds, for each step of L-BFGS; every 15 of them the second derivatives
-    of each class on a sample of 4 P rows, 4 P**3, while they have up to 2**25 numbers, else of all classes together. Features
-    are kept up to 2**29 numbers, else every pass computes them anew and memory is the same whatever N.
+    Cost: one pass over the features, 2 N P K multiply-adds, for each step of L-BFGS; every 50 of them the second derivatives
+    on a sample of 4 P rows, 4 P**3. Features are kept up to 2**29 numbers, else every pass computes them anew and memory is
+    the same whatever N.
 
     See: Hastie, Tibshirani and Friedman, "The elements of statistical learning", 2nd ed. (2009), 4.4; Liu and Nocedal,
     Mathematical Programming 45 (1989).
