@@ -27,7 +27,8 @@ class AbstractConvex(AbstractPenalised):
 
     Settings common to these heads:
         tolerance: how far above its minimum the objective may end, as a share of it. That is taken to be reached when the
-            bound that strong convexity gives (``gap`` in the curve) is no larger, or when a round of passes gains less than 1/20.
+            bound that strong convexity gives (``gap`` in the curve) is no larger, or when a round of passes gains less than a
+            twentieth of it.
         iterations: at most so many passes over the rows for a penalty. Where they do not do, the run counts, and its reason
             says so.
 
