@@ -33,7 +33,7 @@ def test_the_collections_have_their_sizes():
         "arch": 7,
         "init": 27,
         "subset": 17,
-        "solver": 4,
+        "solver": 6,
     }
 
 

@@ -29,6 +29,11 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def fits(n_bytes: float, device: torch.device) -> bool:
+    """Whether what could be computed anew may be kept: if it takes at most half of the memory that is left."""
+    return n_bytes <= memory_left(device) / 2
+
+
 def memory_left(device: torch.device) -> float:
     """Bytes that can still be allocated: what the driver and torch's cache have free, or what the system says; else inf."""
     if device.type == "cuda":

@@ -7,13 +7,11 @@ from collections.abc import Collection, Iterator, Mapping
 from torch import Tensor
 
 from randfeat.data import Dataset
-from randfeat.machine import memory_left
+from randfeat.machine import fits
 from randfeat.model import Model
 from randfeat.typing import Examples, Weights, row_blocks
 
 SPLITS = ("train", "val", "test")
-KEPT_SHARE = 0.5
-"""Outputs are kept where they take at most this share of the memory that is left."""
 
 Outputs = Mapping[str, Tensor]
 """What a unit gives for the rows of each split."""
@@ -105,7 +103,7 @@ def kept(model: Model, data: Dataset, splits: Collection[str], shelf: Shelf, *, 
     if done == model.first:
         return earlier
     row = model.prefix(data.train.x[:1])
-    if row.nbytes * n_rows > KEPT_SHARE * memory_left(row.device):
+    if not fits(row.nbytes * n_rows, row.device):
         return {}
     outputs = {split: row.new_empty(len(examples[split]), *row.shape[1:]) for split in splits}
     for split, filled in outputs.items():

@@ -51,7 +51,7 @@ class Record:
         key: 12 hex digits that name the run; device, paths and workers are not in it.
         twin: the key of the same run with everything trained; equals ``key`` for such a run itself.
         status: how the run ended.
-        reason: empty if ok, else what happened, as in "loss was nan in epoch 3".
+        reason: what happened, as in "loss was nan in epoch 3"; if ok, empty, or that a fit ended before its minimum.
         spec: the five parts with their settings, ``seeds``, ``precision``, and under ``twin`` the twin's solver.
         metrics: scores named ``split/metric``. An accuracy lies in [0, 1], a loss is in nats. nan is "not a number".
         cost: ends in a unit (``fit_s`` seconds, ``peak_mib`` MiB) or counts (``params``, ``trained_params``).

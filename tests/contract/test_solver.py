@@ -12,7 +12,7 @@ from randfeat.seeds import stream
 from randfeat.solver import Problem
 from randfeat.typing import Examples
 
-PARTS = ["adam", "pinv", "ridge", "sgd"]
+PARTS = ["adam", "logistic", "pinv", "ridge", "sgd", "svm"]
 CLOSED = {"pinv", "ridge"}
 
 
@@ -46,13 +46,13 @@ def solver(part, **settings):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("solver") == PARTS
-    assert len(PARTS) == 4
+    assert len(PARTS) == 6
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_clouds_four_deviations_apart_are_told_apart(part):
     x, y = two_clouds()
-    fitted = solver(part, **({} if part in CLOSED else {"lr": 0.1, "batch_size": 16})).fit(problem(x, y, x, y, 2))
+    fitted = solver(part, **({"lr": 0.1, "batch_size": 16} if part in ("adam", "sgd") else {})).fit(problem(x, y, x, y, 2))
     scores = F.linear(x, fitted.trained["head.weight"], fitted.trained["head.bias"])
     assert fitted.status == "ok"
     assert float((scores.argmax(1) == y).double().mean()) > 0.95

@@ -67,8 +67,8 @@ class Fitted:
     Attributes:
         trained: the fitted tensors.
         status: ``ok``, ``non_finite`` (the loss was), ``singular`` (the system had no unique solution) or ``out_of_memory``.
-        reason: what happened, where the status is not ``ok``.
-        curve: one mapping per epoch.
+        reason: what happened, where the status is not ``ok``; or that a fit which counts ended before its minimum.
+        curve: one mapping per epoch, or per penalty; under ``epoch`` how often the rows had been gone through.
         chosen: what was chosen on the validation rows, such as the penalty or the epoch.
     """
 
