@@ -17,6 +17,7 @@ LAYER = {
             "registry",
             "metrics",
             "network",
+            "partial",
             "split",
             "model",
             "places",
