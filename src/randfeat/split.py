@@ -70,19 +70,19 @@ class Place(NamedTuple):
 
     Attributes:
         base: the tensor with its frozen part in place; flat where it is trained by entries.
-        index: where in it the trained rows, or entries, go.
+        where: in it the trained rows, or entries, go.
         rows: the same, where they are rows; None for entries.
         shape: of the tensor.
     """
 
     base: Tensor
-    index: Tensor
+    where: Tensor
     rows: Rows | None
     shape: torch.Size
 
     def filled(self, trained: Tensor) -> Tensor:
         """The tensor, differentiable in what trains of it."""
-        return self.base.index_copy(0, self.index, trained).view(self.shape)
+        return self.base.index_copy(0, self.where, trained).view(self.shape)
 
 
 @dataclass(frozen=True)
