@@ -94,11 +94,12 @@ def _product(x: Tensor, weight: PartlyTrained, bias: Tensor | None, geometry: Ge
     """In the precision that autocast asks for, as the product of ordinary tensors is."""
     kind = x.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) and x.dtype != torch.float64 else x.dtype
-    whole, shift, shift_rows, rows_of_shift = weight.whole.to(dtype), bias, None, slice(0)
+    trained_bias, bias_rows = None, None
     if isinstance(bias, PartlyTrained):
-        shift, shift_rows, rows_of_shift = bias.whole, bias.trained, bias.rows
-    shift = None if shift is None else shift.to(dtype)
-    y: Tensor = _Product.apply(x.to(dtype), weight.trained, shift, shift_rows, whole, weight.rows, rows_of_shift, geometry)
+        bias, trained_bias, bias_rows = bias.whole, bias.trained, bias.rows
+    bias = None if bias is None else bias.to(dtype)
+    whole = weight.whole.to(dtype)
+    y: Tensor = _Product.apply(x.to(dtype), weight.trained, bias, trained_bias, whole, weight.rows, bias_rows, geometry)
     return y
 
 
@@ -107,22 +108,19 @@ class _Product(Function):
 
     @staticmethod
     def forward(
+        ctx: Any,
         x: Tensor,
         trained: Tensor,
         bias: Tensor | None,
         trained_bias: Tensor | None,
         weight: Tensor,
         rows: Rows,
-        bias_rows: Rows,
+        bias_rows: Rows | None,
         geometry: Geometry | None,
     ) -> Tensor:
-        return F.linear(x, weight, bias) if geometry is None else F.conv2d(x, weight, bias, *geometry)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x, trained, _, _, weight, ctx.rows, ctx.bias_rows, ctx.geometry = inputs
         ctx.save_for_backward(x, weight)
-        ctx.n_rows = len(trained)
+        ctx.n_rows, ctx.rows, ctx.bias_rows, ctx.geometry = len(trained), rows, bias_rows, geometry
+        return F.linear(x, weight, bias) if geometry is None else F.conv2d(x, weight, bias, *geometry)
 
     @staticmethod
     @once_differentiable
