@@ -36,12 +36,13 @@ from randfeat.typing import Weights
 GOALS = {"last": 0.03, "middle": 0.60, "fraction": 0.75}
 """Of the seconds of full training."""
 SUBSETS = {"full": "all", **{name: name for name in GOALS}}
+STEPS = 4
 AGREEMENT = 1e-3
 """How far two ways may lie apart after the steps, as a share of how far these went."""
 
 
 class Sizes(NamedTuple):
-    """How large everything is. An epoch has two steps; ``last`` takes 25 times as many epochs."""
+    """How large everything is. An epoch has ``STEPS`` steps; ``last`` takes 25 times as many epochs."""
 
     arches: dict[str, dict[str, Any]]
     side: int
@@ -64,7 +65,7 @@ class Case(NamedTuple):
 
     @property
     def n_steps(self) -> int:
-        return 2 * self.spec.solver.epochs
+        return STEPS * self.spec.solver.epochs
 
     def train(self) -> Weights:
         """Every tensor after the solver's steps."""
@@ -115,7 +116,7 @@ def plain_loop(case: Case, epochs: int) -> Callable[[], Weights]:
         order = stream(case.spec.seeds.order, "order")
         order.integers(2**63)
         for _ in range(epochs):
-            for batch in np.array_split(order.permutation(len(y_N)), 2):
+            for batch in np.array_split(order.permutation(len(y_N)), STEPS):
                 rows = torch.from_numpy(batch).to(model.device)
                 images = case.data.scale(x[rows]).contiguous(memory_format=torch.channels_last)
                 optimizer.zero_grad()
@@ -182,7 +183,7 @@ def measured(sizes: Sizes, arch: str, images: Path, device: torch.device) -> dic
     variants: dict[str, Callable[[], float]] = {}
     for subset, one in cases.items():
         variants[f"{subset}/ours"] = functools.partial(per_step, one.train, one.n_steps, device)
-        variants[f"{subset}/plain"] = functools.partial(per_step, plain_loop(one, sizes.epochs), 2 * sizes.epochs, device)
+        variants[f"{subset}/plain"] = functools.partial(per_step, plain_loop(one, sizes.epochs), STEPS * sizes.epochs, device)
     for name, taken in interleaved(variants, sizes.rounds).items():
         subset, way = name.split("/")
         rows[subset][way] = taken
@@ -194,10 +195,10 @@ def per_step(work: Callable[[], object], n_steps: int, device: torch.device) -> 
 
 
 def random_images(sizes: Sizes, path: Path) -> None:
-    """Two batches of uint8 noise of ten classes; speed does not depend on what is in them."""
+    """A few batches of uint8 noise of ten classes; speed does not depend on what is in them."""
     draws = np.random.default_rng(0)
     arrays: dict[str, np.ndarray] = {}
-    for split, n in (("train", 2 * sizes.batch_size), ("test", 10)):
+    for split, n in (("train", STEPS * sizes.batch_size), ("test", 10)):
         arrays[f"x_{split}"] = draws.integers(0, 256, (n, 3, sizes.side, sizes.side), dtype=np.uint8)
         arrays[f"y_{split}"] = np.arange(n) % 10
     np.savez(path, **arrays)

@@ -17,6 +17,7 @@ LAYER = {
             "registry",
             "metrics",
             "network",
+            "products",
             "partial",
             "split",
             "model",

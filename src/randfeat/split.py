@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from randfeat.partial import PartlyTrained, Rows, as_rows
+from randfeat.partial import PartlyTrained
+from randfeat.products import Rows, as_rows
 from randfeat.typing import Weights
 
 
