@@ -1,6 +1,6 @@
 """Seconds per step of training in part, as shares of full training.
 
-    python benchmarks/partial_training.py [--quick] [--device cuda] [--threads N] [--json FILE]
+    python benchmarks/partial_training.py [--quick] [--device cuda] [--threads N] [--rounds N] [--json FILE]
 
 The steps are those of the program: spec, network, problem, and the solver's own loop. Beside them the same network as an
 ordinary module in a plain loop with torch.optim.SGD, where what is frozen has requires_grad=False, or, where rows are,
@@ -82,7 +82,7 @@ def case(sizes: Sizes, arch: str, subset: str, images: Path, device: torch.devic
             "init": {"part": "he"},
             "subset": {"part": SUBSETS[subset]},
             "solver": {
-                "part": "sgd", "schedule": "constant", "lr": 0.01, "epochs": epochs, "batch_size": sizes.batch_size,
+                "part": "sgd", "schedule": "constant", "lr": 0.001, "epochs": epochs, "batch_size": sizes.batch_size,
             },
         }
     )  # fmt: skip
@@ -241,12 +241,15 @@ def main() -> None:
     words.add_argument("--quick", action="store_true", help="small networks, one round: whether it runs, not how fast")
     words.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     words.add_argument("--threads", type=int, help="of torch on the CPU")
+    words.add_argument("--rounds", type=int, help=f"of all variants in turn; {SIZES.rounds} where it is not given")
     words.add_argument("--json", type=Path, help="where to write the figures")
     words.add_argument("--arch", nargs="+", choices=SIZES.arches, default=list(SIZES.arches))
     given = words.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
     sizes, device = QUICK if given.quick else SIZES, torch.device(given.device)
+    if given.rounds:
+        sizes = sizes._replace(rounds=given.rounds)
     if device.type == "cuda":
         sizes = sizes._replace(epochs=10 * sizes.epochs)
     with tempfile.TemporaryDirectory() as folder:
