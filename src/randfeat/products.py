@@ -17,7 +17,7 @@ Geometry = tuple[list[int], list[int], list[int]]
 """Stride, padding and dilation of a convolution."""
 
 FEW = 6
-"""Up to so many rows the CPU forms the gradient faster from shifted copies: 1 of 16 rows five times, 3 of 32 twice."""
+"""Up to so many rows the CPU is faster with shifted copies: four times for 1 of 16 rows, twice for 3 of 32."""
 
 
 def as_rows(index: Tensor, device: torch.device) -> Rows:

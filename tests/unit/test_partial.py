@@ -107,7 +107,7 @@ def gradients_of_rows_alone(x_shape, w_shape, settings, x_trains):
     product(x, halves.merge_for_layers(trained)["weight"], None, settings).sum().backward()
 
 
-@pytest.mark.parametrize("kind", ["stride", "linear"])
+@pytest.mark.parametrize("kind", ["stride", "padding", "linear"])
 def test_under_autocast_the_product_is_in_bfloat16_and_the_gradient_in_float32(kind):
     with torch.autocast("cpu", torch.bfloat16):
         (y, found), (y_twin, expected) = gradients(*PRODUCTS[kind], {"weight": RUN, "bias": RUN}, dtype=torch.float32)
