@@ -17,7 +17,7 @@ LAYER = {
             "registry",
             "metrics",
             "network",
-            "products",
+            "row_gradients",
             "partial",
             "split",
             "model",

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from randfeat.products import Geometry, Product, Rows
+from randfeat.row_gradients import Geometry, Product, Rows
 
 
 class PartlyTrained(Tensor):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from randfeat.partial import PartlyTrained
-from randfeat.products import Rows, as_rows
+from randfeat.row_gradients import Rows, as_rows
 from randfeat.typing import Weights
 
 
