@@ -17,6 +17,8 @@ LAYER = {
             "registry",
             "metrics",
             "network",
+            "row_gradients",
+            "partial",
             "split",
             "model",
             "places",

@@ -87,10 +87,12 @@ class Model:
 
     def suffix(self, trained: Weights, z: Tensor) -> Tensor:
         """What the first unit that trains sees -> class scores (N, K), differentiable in ``trained``."""
-        return self._call(self._above, self._names_above, self.weights.merge(trained), z)
+        return self._call(self._above, self._names_above, self.weights.merge_for_layers(trained), z)
 
     def _call(self, net: nn.Module, names: list[str], weights: Weights, x: Tensor) -> Tensor:
         tensors = {name: weights[name] if name in weights else self.buffers[name] for name in names}
+        if x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)  # convolutions are faster so, their results the same
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             try:
                 y: Tensor = functional_call(net, tensors, (x,))

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from randfeat.partial import PartlyTrained
+from randfeat.row_gradients import Rows, as_rows
 from randfeat.typing import Weights
 
 
@@ -65,10 +67,23 @@ def _from_mask(mask: Tensor) -> Choice:
 
 
 class Place(NamedTuple):
-    """How a tensor trained in part is put together again: the order of its pieces in [trained; frozen], and its shape."""
+    """How a tensor trained in part is put together again.
 
-    order: Tensor
+    Attributes:
+        base: the tensor with its frozen part in place; flat where it is trained by entries.
+        where: in it the trained rows, or entries, go.
+        rows: the same, where they are rows; None for entries.
+        shape: of the tensor.
+    """
+
+    base: Tensor
+    where: Tensor
+    rows: Rows | None
     shape: torch.Size
+
+    def filled(self, trained: Tensor) -> Tensor:
+        """The tensor, differentiable in what trains of it."""
+        return self.base.index_copy(0, self.where, trained).view(self.shape)
 
 
 @dataclass(frozen=True)
@@ -88,9 +103,14 @@ class Split:
     def merge(self, trained: Weights | None = None) -> Weights:
         """All tensors whole again, with ``trained`` (default: as drawn) on the trained side; differentiable in it."""
         trained = self.trained if trained is None else trained
-        weights = {**self.frozen, **trained}
+        return {**self.frozen, **trained, **{name: place.filled(trained[name]) for name, place in self.places.items()}}
+
+    def merge_for_layers(self, trained: Weights) -> Weights:
+        """The same for layers to compute with: for tensors trained by rows, they form the gradient of these rows alone."""
+        weights = self.merge(trained)
         for name, place in self.places.items():
-            weights[name] = torch.cat([trained[name], self.frozen[name]]).index_select(0, place.order).view(place.shape)
+            if place.rows is not None and weights[name].requires_grad:
+                weights[name] = PartlyTrained.of(weights[name], trained[name], place.rows)
         return weights
 
 
@@ -110,14 +130,13 @@ def split(weights: Weights, selection: Selection, *, frozen_rows: str = "random"
         if isinstance(choice, bool):
             (trained if choice else frozen)[name] = tensor
             continue
-        pieces, chosen = (tensor.flatten(), choice.index) if isinstance(choice, Entries) else (tensor, choice)
-        chosen = chosen.to(tensor.device)
-        rest = torch.ones(len(pieces), dtype=torch.bool, device=tensor.device).index_fill(0, chosen, False)
-        others = rest.nonzero()[:, 0]
-        trained[name], frozen[name] = pieces[chosen], pieces[others]
-        if frozen_rows == "zero":
-            frozen[name] = torch.zeros_like(frozen[name])
-        places[name] = Place(torch.cat([chosen, others]).argsort(), tensor.shape)
+        pieces, index = (tensor.flatten(), choice.index) if isinstance(choice, Entries) else (tensor, choice)
+        rows = None if isinstance(choice, Entries) else as_rows(index, tensor.device)
+        index = index.to(tensor.device)
+        base = torch.zeros_like(pieces) if frozen_rows == "zero" else pieces
+        rest = torch.ones(len(pieces), dtype=torch.bool, device=tensor.device).index_fill(0, index, False)
+        trained[name], frozen[name] = pieces[index], base[rest]
+        places[name] = Place(base, index, rows, tensor.shape)
     return Split(trained, frozen, places)
 
 

@@ -126,6 +126,19 @@ def test_the_steps_equal_a_slow_twin_with_a_mask(name, choice):
     torch.testing.assert_close(halves.merge(fitted.trained)["a.weight"], w, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize(("name", "numbers"), [("sgd", 1), ("plain", 1), ("adam", 2)])
+@pytest.mark.parametrize("choice", list(CHOICES))
+def test_the_optimizer_keeps_its_averages_of_trained_entries_only(name, numbers, choice, monkeypatch):
+    x, y, halves, _ = setting(CHOICES[choice])
+    part, made = make_part("solver", SOLVERS[name] | {"epochs": 2, "batch_size": 15}), []
+    ordinary = type(part).optimizer
+    monkeypatch.setattr(type(part), "optimizer", lambda self, tensors: made.append(ordinary(self, tensors)) or made[-1])
+    fit(part, x, y, halves)
+    (optimizer,) = made
+    kept = [value for state in optimizer.state.values() for value in state.values() if value.ndim]
+    assert sum(value.numel() for value in kept) == numbers * len(CHOICES[choice]) * (5 if choice == "rows" else 1)
+
+
 def both():
     """The same two layers, both to be trained."""
     x, y, _, weights = setting()
