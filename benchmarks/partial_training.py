@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from randfeat.data import Dataset
 from randfeat.model import Model
-from randfeat.run import build, problem
+from randfeat.prefix import Shelf
+from randfeat.run import build, prepared, problem
 from randfeat.seeds import stream
 from randfeat.solver import Problem
 from randfeat.spec import RunSpec
@@ -88,8 +89,8 @@ def case(sizes: Sizes, arch: str, subset: str, images: Path, device: torch.devic
     )  # fmt: skip
     data = spec.data.load(0, Path(), device)
     model = build(spec, data, device)
-    model.record_statistics(model.weights.trained, data.train.x, list(model.recorders))
-    return Case(spec, model, data, problem(spec, model, data, lambda step: None))
+    prefix = prepared(spec, model, data, Shelf())
+    return Case(spec, model, data, problem(spec, model, data, prefix, lambda step: None))
 
 
 def plain_loop(case: Case, epochs: int) -> Callable[[], Weights]:

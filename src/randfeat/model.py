@@ -48,6 +48,8 @@ class Model:
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
         self._names_above = _names(self._above)
+        for unit in net.children():
+            unit.register_forward_pre_hook(_channels_last)
         self.score_mode()
 
     @property
@@ -91,8 +93,6 @@ class Model:
 
     def _call(self, net: nn.Module, names: list[str], weights: Weights, x: Tensor) -> Tensor:
         tensors = {name: weights[name] if name in weights else self.buffers[name] for name in names}
-        if x.ndim == 4:
-            x = x.contiguous(memory_format=torch.channels_last)  # convolutions are faster so, their results the same
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
             try:
                 y: Tensor = functional_call(net, tensors, (x,))
@@ -134,6 +134,11 @@ class Model:
         for name, momentum in momenta.items():
             self.recorders[name].momentum = momentum
         self.score_mode()
+
+
+def _channels_last(unit: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Images with their channels side by side: convolutions are faster so. Every unit sees them so, wherever a pass began."""
+    return tuple(x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs)
 
 
 def fresh_buffers(net: nn.Module, device: torch.device, dtype: torch.dtype) -> Weights:

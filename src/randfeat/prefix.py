@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+import torch
 from torch import Tensor
 
 from randfeat.data import Dataset
@@ -105,7 +106,11 @@ def kept(model: Model, data: Dataset, splits: Collection[str], shelf: Shelf, *, 
     row = model.prefix(data.train.x[:1])
     if not fits(row.nbytes * n_rows, row.device):
         return {}
-    outputs = {split: row.new_empty(len(examples[split]), *row.shape[1:]) for split in splits}
+    layout = torch.channels_last if row.ndim == 4 else torch.contiguous_format
+    outputs = {
+        split: torch.empty(len(examples[split]), *row.shape[1:], dtype=row.dtype, device=row.device, memory_format=layout)
+        for split in splits
+    }
     for split, filled in outputs.items():
         for rows, block in examples[split].numbered_blocks():
             filled[rows] = model.prefix(earlier[split][rows] if done else block.x, done)
