@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Self
 
 import torch
@@ -16,7 +17,7 @@ from randfeat.products import Product, double, plain
 class Primal(AbstractSystem):
     """A = centred phi' phi and B = centred phi' y (P x P and P x K), from sums over the rows. Memory P**2, whatever N.
 
-    The first row is taken off all of them, and rows wait until there are ``block`` of them, so that a product is
+    The mean of the first block is taken off all rows, and rows wait until there are ``block`` of them, so that a product is
     large; only the upper triangle of A is formed.
 
     Args:
@@ -32,7 +33,8 @@ class Primal(AbstractSystem):
     def partial_fit(self, phi_NP: Tensor, y_NK: Tensor) -> Self:
         """Take in more rows. However they are cut into calls, the sums are the same but for rounding."""
         if self.n == 0 and len(phi_NP):
-            self._start(phi_NP[0].double() if self.product is double else phi_NP[0].clone(), y_NK.shape[1])
+            like = phi_NP.double() if self.product is double else phi_NP
+            self._start(like.new_zeros(phi_NP.shape[1]), y_NK.shape[1])
         self.n += len(phi_NP)
         most = self._block
         for phi, y in zip(torch.split(phi_NP, most), torch.split(y_NK, most), strict=True):
@@ -47,10 +49,11 @@ class Primal(AbstractSystem):
         """Take in the rows of other sums, of another process or device; ``other`` keeps its own."""
         if other.n == 0:
             return self
-        if self.n == 0:
-            self._start(other._shift_P, other._sum_L.shape[0] - 1)
-        self._flush()
         other._flush()
+        if self.n == 0:
+            self._start(other._shift_P, len(other._sum_L) - 1)
+            self._is_shifted = True
+        self._flush()
         device = self._gram_PP.device
         sum_L = other._sum_L.to(device)
         apart_P = other._shift_P.to(device).double() - self._shift_P.double()
@@ -63,10 +66,11 @@ class Primal(AbstractSystem):
 
     def _start(self, shift_P: Tensor, n_targets: int) -> None:
         p, n_sums = len(shift_P), n_targets + 1  # the last "target" is 1, so that the sum of the features comes along
-        self._shift_P = shift_P
-        self._gram_PP, self._cross_PL, self._sum_L = (
-            torch.zeros(shape, dtype=torch.float64, device=shift_P.device) for shape in ((p, p), (p, n_sums), (n_sums,))
-        )
+        self._shift_P, self._is_shifted = shift_P, False
+        zeros = partial(torch.zeros, dtype=torch.float64, device=shift_P.device)
+        self._gram_PP: Tensor = zeros((p, p))
+        self._cross_PL: Tensor = zeros((p, n_sums))
+        self._sum_L: Tensor = zeros((n_sums,))
         self._block = self._block or max(1, min(8192, max(2**24, p * p // 2) // p))
         self._phi_BP, self._y_BL = shift_P.new_empty(self._block, p), shift_P.new_ones(self._block, n_sums)
         self._waiting = 0
@@ -81,6 +85,9 @@ class Primal(AbstractSystem):
         phi_BP, y_BL = self._phi_BP[: self._waiting], self._y_BL[: self._waiting]
         self._waiting = 0
         if len(phi_BP):
+            if not self._is_shifted:
+                self._shift_P, self._is_shifted = phi_BP.mean(0), True
+                phi_BP -= self._shift_P
             add_gram(self._gram_PP, phi_BP, self.product)
             self._cross_PL += self.product(phi_BP, y_BL)
             self._sum_L += y_BL.sum(0, dtype=torch.float64)
