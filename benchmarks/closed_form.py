@@ -40,8 +40,9 @@ from randfeat.solver import Problem
 from randfeat.spec import RunSpec
 
 CPU = torch.device("cpu")
-PENALTIES = tuple(10.0**k for k in range(-4, 6))
+PENALTIES = tuple(float(penalty) for penalty in np.logspace(-2, 3, 10))
 PENALTY = 1.0
+"""Where there is nothing to choose."""
 GOALS = {"peer_with_penalty_choice": 20.0, "peer_one_penalty": 2.0, "sklearn_memory": 4.0, "over_floor": 1.5}
 """At least; ``over_floor`` at most."""
 
@@ -59,6 +60,10 @@ THEIRS: dict[str, peers.Peer] = {
 CHOOSING = [SKLEARN_CV, "randfeat, validation", "randfeat, leave-one-out"]
 OPTIONAL = ("hpelm", "skelm")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "hpelm", "scikit-elm")
+
+
+PRELOADED = ["randfeat.run", "randfeat.spec", "sklearn.linear_model", "rich.table"]
+"""What a fresh process has imported already, for speed alone."""
 
 
 class Sizes(NamedTuple):
@@ -172,7 +177,7 @@ def measured(file: Path, sizes: Sizes, width: int, slow: bool, threads: int) -> 
     timed = {name: functools.partial(seconds, fit, CPU) for name, fit in fits.items() if name not in slow_ones}
     taken_by = interleaved(timed | floor.work(width), sizes.rounds)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__"])
+    context.set_forkserver_preload(PRELOADED)
     for name, row in rows.items():
         row["seconds"] = taken_by.get(name, row["seconds"])
         with context.Pool(1) as pool:
@@ -236,7 +241,7 @@ def table(width: int, found: dict[str, Any]) -> Table:
     for name, row in rows.items():
         shown.add_row(
             name,
-            f"{row['penalty']:g}",
+            f"{row['penalty']:.3g}",
             f"{row['seconds']:.3g}",
             f"{row['seconds'] / ours:.2f}x",
             f"{row['extra_mib']:,.0f}",

@@ -1,0 +1,37 @@
+"""Each benchmark runs at a toy size and finds what it says that it measures."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def figures(tmp_path, script, *words):
+    written = tmp_path / "figures.json"
+    command = [sys.executable, str(BENCHMARKS / script), "--quick", "--json", str(written), *words]
+    subprocess.run(command, check=True, capture_output=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return json.loads(written.read_text())
+
+
+def test_closed_form_compares_systems_that_agree(tmp_path):
+    found = figures(tmp_path, "closed_form.py", "--threads", "1")
+    assert {"peer_with_penalty_choice", "peer_one_penalty", "sklearn_memory", "over_floor"} == found["ratios"].keys()
+    assert all(ratio > 0 for ratio in found["ratios"].values())
+    assert all(pool["num_threads"] == 1 for pool in found["thread_pools"])
+    for one in found["measured"].values():
+        systems = one["systems"]
+        alike = [name for name in systems if systems[name]["penalty"] == 1]
+        assert {"randfeat", "scikit-learn RidgeClassifier", "loop, numpy and scipy", "loop, torch"} <= set(alike)
+        apart = max(abs(systems[name]["accuracy"] - systems["randfeat"]["accuracy"]) for name in alike)
+        assert apart <= 0.002  # of 1,000 rows two
+        assert systems["randfeat"]["accuracy"] > 0.5
+        assert systems["randfeat"]["seconds"] > one["floor"]["gram"]
+    wide = found["measured"]["100"]["systems"]
+    assert found["ratios"]["sklearn_memory"] == pytest.approx(
+        wide["scikit-learn RidgeClassifier"]["extra_mib"] / wide["randfeat"]["extra_mib"]
+    )
