@@ -57,7 +57,7 @@ THEIRS: dict[str, peers.Peer] = {
     "loop, torch": peers.torch_loop,
     SKLEARN_CV: peers.sklearn_choice,
 }
-CHOOSING = [SKLEARN_CV, "randfeat, validation", "randfeat, leave-one-out"]
+CHOOSING = ["randfeat, validation", "randfeat, leave-one-out", SKLEARN_CV]
 OPTIONAL = ("hpelm", "skelm")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "hpelm", "scikit-elm")
 
@@ -126,17 +126,18 @@ def loaded(data: AbstractData) -> Dataset:
     return data.load(0, Path(), CPU)
 
 
-def systems(file: Path, width: int) -> dict[str, Callable[[], Head]]:
-    """By name, what fits; those with several penalties last."""
-    work = case(file, width, "").work("train")
-    ours = {name: case(file, width, choose).fit for name, choose in OURS.items()}
-    theirs = {
-        name: functools.partial(peer, work, PENALTIES if name in CHOOSING else (PENALTY,))
-        for name, peer in THEIRS.items()
-        if name not in OPTIONAL or importable(name)
-    }
-    both = ours | theirs
-    return {name: both[name] for name in sorted(both, key=lambda name: (name in CHOOSING, name not in OURS))}
+def systems() -> list[str]:
+    """The names of those that are there, those that choose among penalties last."""
+    names = [name for name in [*OURS, *THEIRS] if name not in OPTIONAL or importable(name)]
+    return sorted(names, key=CHOOSING.__contains__)
+
+
+def system(file: Path, width: int, name: str) -> Callable[[], Head]:
+    """What fits."""
+    if name in OURS:
+        return case(file, width, OURS[name]).fit
+    penalties = PENALTIES if name in CHOOSING else (PENALTY,)
+    return functools.partial(THEIRS[name], case(file, width, "").work("train"), penalties)
 
 
 def importable(name: str) -> bool:
@@ -150,7 +151,7 @@ def importable(name: str) -> bool:
 def peak_mib(file: Path, width: int, name: str, threads: int) -> float:
     """The most memory that a first fit takes on top of what there was, its rows included, in MiB; for a process of its own."""
     limit(threads)
-    fit = systems(file, width)[name]
+    fit = system(file, width, name)
     meter = Meter(CPU)
     before = meter.peak_mib
     fit()
@@ -164,9 +165,8 @@ def limit(threads: int) -> None:
 
 def measured(file: Path, sizes: Sizes, width: int, slow: bool, threads: int) -> dict[str, Any]:
     """Accuracies, then seconds and memory of all systems, and the floor. ``slow`` systems are run once, for both."""
-    fits = systems(file, width)
     slow_ones = {SKLEARN_CV} if width == sizes.wide else set()
-    fits = {name: fit for name, fit in fits.items() if slow or name not in slow_ones}
+    fits = {name: system(file, width, name) for name in systems() if slow or name not in slow_ones}
     test = case(file, width, "").work("test")
     rows: dict[str, dict[str, float]] = {}
     for name, fit in fits.items():
@@ -200,7 +200,7 @@ def check(accuracies: dict[str, float], most: float) -> None:
 def figures(found: dict[int, dict[str, Any]], sizes: Sizes) -> dict[str, Any]:
     """As the JSON file has them."""
     narrow, wide = found[sizes.narrow]["systems"], found[sizes.wide]["systems"]
-    chosen_by = min(CHOOSING[1:], key=lambda name: narrow[name]["seconds"])
+    chosen_by = min(CHOOSING[:2], key=lambda name: narrow[name]["seconds"])
     one_by_one = {name: row["seconds"] / wide["randfeat"]["seconds"] for name, row in wide.items() if name not in CHOOSING}
     fastest = min(one_by_one.keys() - OURS.keys(), key=one_by_one.__getitem__)
     return {
@@ -246,7 +246,6 @@ def table(width: int, found: dict[str, Any]) -> Table:
             f"{row['seconds'] / ours:.2f}x",
             f"{row['extra_mib']:,.0f}",
             f"{row['accuracy']:.2%}",
-            end_section=name not in CHOOSING and list(rows)[list(rows).index(name) + 1] in CHOOSING,
         )
     return shown
 

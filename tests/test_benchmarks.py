@@ -35,3 +35,14 @@ def test_closed_form_compares_systems_that_agree(tmp_path):
     assert found["ratios"]["sklearn_memory"] == pytest.approx(
         wide["scikit-learn RidgeClassifier"]["extra_mib"] / wide["randfeat"]["extra_mib"]
     )
+
+
+def test_on_gpu_measures_stages_and_training_on_a_cpu(tmp_path):
+    found = figures(tmp_path, "on_gpu.py", "--device", "cpu")
+    assert {"matrix_rate", "resnet", "wrn"} == found["ratios"].keys()
+    patches = found["random_patches"]
+    assert patches["features"] == 64  # 8 maps, two sides, four quadrants
+    assert patches["status"] == "ok"
+    assert all(0 < patches["seconds"][stage] for stage in ("features", "factorisation", "scoring", "fit, all together"))
+    assert patches["train/accuracy"] > 0.2  # noise of ten classes, but 64 features of 200 rows
+    assert found["ratios"]["wrn"] == found["training"]["wrn"]["ours"] / found["training"]["wrn"]["plain"]
