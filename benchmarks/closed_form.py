@@ -62,7 +62,7 @@ OPTIONAL = ("hpelm", "skelm")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "hpelm", "scikit-elm")
 
 
-PRELOADED = ["randfeat.run", "randfeat.spec", "sklearn.linear_model", "rich.table"]
+PRELOADED = ["randfeat.run", "randfeat.spec", "sklearn.linear_model", "sklearn.datasets", "rich.table", "torch._dynamo"]
 """What a fresh process has imported already, for speed alone."""
 
 
