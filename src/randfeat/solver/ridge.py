@@ -8,6 +8,7 @@ from typing import Literal
 
 from randfeat.least_squares import EIGEN_PAYS, AbstractSystem, Solution
 from randfeat.part import setting
+from randfeat.products import layers_by
 from randfeat.registry import register
 from randfeat.solver.base import Fitted, Problem
 from randfeat.solver.head import AbstractPenalised, at_once, best_on_validation, fitted, right
@@ -57,11 +58,12 @@ class Ridge(AbstractPenalised):
             return Fitted(problem.trained, "out_of_memory", reason)
         best: tuple[float, Solution] | None = None
         for product in products(problem):
-            system = gathered(problem, product, self.block)
-            if not system.is_finite:
-                return Fitted(problem.trained, "non_finite", "a feature was not finite")
             unsolved: list[float] = []
-            best = self._left_out(problem, system, unsolved) if self._leaves_out else self._tried(problem, system, unsolved)
+            with layers_by(product):
+                system = gathered(problem, product, self.block)
+                if not system.is_finite:
+                    return Fitted(problem.trained, "non_finite", "a feature was not finite")
+                best = (self._left_out if self._leaves_out else self._tried)(problem, system, unsolved)
             if not unsolved:
                 break
         if best is None:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from randfeat.least_squares import AbstractSystem, Dual, Primal, Rows
 from randfeat.machine import memory_left
 from randfeat.network import HEAD
-from randfeat.products import Product, double, fastest, layers_by, plain
+from randfeat.products import Product, double, fastest, plain
 from randfeat.solver.base import Problem
 from randfeat.solver.head import features, n_features
 
@@ -34,19 +34,18 @@ def rows(problem: Problem) -> Rows:
 def gathered(problem: Problem, product: Product, block: int | None = None) -> AbstractSystem:
     """The training rows as a system to solve: primal while P <= N, else dual."""
     n, p = len(problem.train), n_features(problem)
-    with layers_by(product):
-        if p <= n:
-            system = Primal(product, None if block is None else min(block, n))
-            for phi_NP, y_NK in rows(problem):
-                system.partial_fit(phi_NP, y_NK)
-            return system
-        first = problem.prepare(problem.train.x[:1])
-        all_NP, all_NK = first.new_empty(n, p), first.new_empty(n, problem.n_classes)
-        done = 0
+    if p <= n:
+        system = Primal(product, None if block is None else min(block, n))
         for phi_NP, y_NK in rows(problem):
-            all_NP[done : done + len(phi_NP)], all_NK[done : done + len(phi_NP)] = phi_NP, y_NK
-            done += len(phi_NP)
-        return Dual(all_NP, all_NK, product)
+            system.partial_fit(phi_NP, y_NK)
+        return system
+    first = problem.prepare(problem.train.x[:1])
+    all_NP, all_NK = first.new_empty(n, p), first.new_empty(n, problem.n_classes)
+    done = 0
+    for phi_NP, y_NK in rows(problem):
+        all_NP[done : done + len(phi_NP)], all_NK[done : done + len(phi_NP)] = phi_NP, y_NK
+        done += len(phi_NP)
+    return Dual(all_NP, all_NK, product)
 
 
 def shortage(problem: Problem, matrices: int, block: int | None = None) -> str:
