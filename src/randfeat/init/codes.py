@@ -23,13 +23,13 @@ class Sums:
     """Over N rows x and their codes h.
 
     Attributes:
-        gram_PP: of h h', in the upper triangle and the tiles on the diagonal; None where it was not asked for.
+        gram_PP: of h h', in the upper triangle and the tiles on the diagonal; empty where it was not asked for.
         cross_PD: of h x'.
         h_P: of h.
         x_D: of x.
     """
 
-    gram_PP: np.ndarray | None
+    gram_PP: np.ndarray
     cross_PD: np.ndarray
     h_P: np.ndarray
     x_D: np.ndarray
@@ -45,7 +45,7 @@ def summed(x_ND: np.ndarray, n_codes: int, encode: Encoder, threads: int, *, gra
     """
     panels = [slice(start, min(start + TILE, n_codes)) for start in range(0, n_codes, TILE)]
     tiles = [(rows, columns) for k, rows in enumerate(panels) for columns in panels[k:]] if gram else []
-    gram_PP = np.zeros((n_codes, n_codes)) if gram else None
+    gram_PP = np.zeros((n_codes, n_codes) if gram else (0, 0))
     cross_PD, h_P, x_D = np.zeros((n_codes, x_ND.shape[1])), np.zeros(n_codes), np.zeros(x_ND.shape[1])
     with ThreadPoolExecutor(threads) as pool:
         for x_BD in _blocks(x_ND, n_codes):
@@ -57,8 +57,7 @@ def summed(x_ND: np.ndarray, n_codes: int, encode: Encoder, threads: int, *, gra
                 h_P[codes] += h_BP[:, codes].sum(0)
 
             def tile(where: tuple[slice, slice], h_BP: np.ndarray = h_BP) -> None:
-                if gram_PP is not None:
-                    gram_PP[where] += h_BP[:, where[0]].T @ h_BP[:, where[1]]
+                gram_PP[where] += h_BP[:, where[0]].T @ h_BP[:, where[1]]
 
             list(pool.map(panel, panels))
             list(pool.map(tile, tiles))

@@ -13,9 +13,10 @@ from scipy.special import expit, rel_entr
 from torch import nn
 
 from randfeat.errors import ConfigError, some
-from randfeat.init.codes import Encoder, Sums, summed
+from randfeat.init.codes import NUMBERS, Encoder, Sums, summed
 from randfeat.init.from_inputs import AbstractFromInputs, Inputs
 from randfeat.init.orthogonal import Orthogonal, frame
+from randfeat.machine import memory_left
 from randfeat.network import Network, Slot
 from randfeat.part import setting
 from randfeat.registry import register
@@ -31,33 +32,34 @@ SPARSITY = 0.05
 class ElmAutoencoder(AbstractFromInputs):
     """A linear layer is the decoder of an extreme learning machine that reconstructs what the layer sees, times gain.
 
-    An autoencoder with as many codes as the layer has outputs codes a row x as ``h = g(slope (W x + b))``, where W has
-    orthonormal rows, or columns where those are fewer, and b has norm 1, both drawn uniformly; g is the sigmoid, or the identity
-    for ``code=linear``. The weight is gain beta, and the layer computes beta x, with beta (codes, inputs) the minimiser of
+    The autoencoder has as many codes as the layer has outputs. The codes of a row x are ``h = g(slope (W x + b))``: W has
+    orthonormal rows, or columns where those are fewer, and b has norm 1, both drawn uniformly; g is the sigmoid, or the
+    identity with ``code=linear``. With H and X the codes and the rows, the weight is gain beta, where beta (outputs, inputs)
+    minimises
 
-        sum((H beta - X)**2) + penalty sum_i(scale_i sum_j(beta_ij**2)),
+        sum((H beta - X)**2) + penalty * sum_i(scale_i * sum_j(beta_ij**2)),
 
-    without an intercept, as published; biases are as drawn. A square layer has no penalty: beta is the orthogonal matrix nearest
-    to decoding, U V' of the singular value decomposition of centred H'X (Procrustes). The head is orthonormal.
+    without an intercept; biases are as drawn. A square layer takes no penalty: beta is the orthogonal matrix that decodes
+    best once the means of H and X are taken off (Procrustes). The head is orthonormal.
 
-    For a penalty of each layer's own, see init=mixed, which fills in the order of its rules.
+    In init=mixed each layer may have settings of its own; there layers are filled in the order of the rules.
 
-    Computed in float64. Sums over rows use all threads, a tile each, so that their number does not show.
+    Computed in float64. Sums over the rows are formed by all threads, a part of the result by each, so that their number
+    does not show; the system is solved in one.
 
     Settings:
-        penalty: on the squared norm of beta, not divided by the number of rows.
-        scale: ``one``, as in the paper; or ``published``, what the authors' code does instead: the largest entry of row i of H'H,
-            plus the sum over all codes of the Kullback-Leibler divergence of their means from 0.05. It grows with the rows.
-        slope: of the codes.
+        penalty: on the squared norm of beta, not divided by the number of rows; 1 / C of the paper.
+        scale: ``one``, as in the paper; or ``published``, what the authors' code has: scale_i is the largest entry of row i
+            of H'H, plus the sum over all codes of the Kullback-Leibler divergence of their means from 0.05.
+        slope: see above.
         code: see above.
-        gain: factor on beta; in a layer of sigmoids the slope of their own.
+        gain: factor on beta; in a layer of sigmoids, their slope.
 
-    Cost: N P (D + P / 2) + P**3 / 3 + P**2 D multiply-adds for N rows, D inputs and P outputs, the first term by all threads.
-    Memory: P**2 numbers, beside one block of codes.
+    Cost: N P (D + P / 2) multiply-adds by all threads and P**3 / 3 + P**2 D by one, for N rows, D inputs and P outputs.
+    Memory: P**2 numbers in float64, beside one block of codes.
 
-    See: Kasun, Zhou, Huang and Vong, "Representational learning with ELMs for big data", IEEE Intelligent Systems 28 (2013).
-    Their code, github.com/ExtremeLearningMachines/ELM-Auto-Encoder, orthogonalises uniform numbers; that for square layers is
-    not in it.
+    See: Kasun, Zhou, Huang and Vong, "Representational learning with ELMs for big data", IEEE Intelligent Systems 28 (2013),
+    and github.com/ExtremeLearningMachines/ELM-Auto-Encoder, where W and b are uniform numbers, made orthonormal.
     """
 
     penalty: float = setting(1.0, gt=0)
@@ -69,7 +71,9 @@ class ElmAutoencoder(AbstractFromInputs):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.scale == "published" and self.code == "linear":
-            raise ConfigError("init.scale=published compares means of codes from 0 to 1. Use init.code=sigmoid, or init.scale=one.")
+            raise ConfigError(
+                "init.scale=published compares means of codes from 0 to 1. Use init.code=sigmoid, or init.scale=one."
+            )
 
     def weight(self, shape: tuple[int, ...], stream: Stream) -> np.ndarray:
         """See :meth:`AbstractInit.weight`."""
@@ -93,6 +97,12 @@ class ElmAutoencoder(AbstractFromInputs):
         """See :meth:`AbstractFromInputs.refill`. Tokens count as rows."""
         n_outputs, n_inputs = slot.shape
         square = n_outputs == n_inputs
+        needed, left = 8 * (0 if square else n_outputs**2) + 8 * NUMBERS, memory_left(torch.device("cpu"))
+        if needed > left:
+            raise ConfigError(
+                f"the autoencoder of {slot.name!r} needs {needed / 2**30:.1f} GiB for its {n_outputs:,} codes, and "
+                f"{left / 2**30:.1f} are free. Use a narrower layer."
+            )
         x_ND = inputs.x.reshape(-1, n_inputs).numpy()
         sums = summed(x_ND, n_outputs, self._encoder(n_outputs, n_inputs, stream), inputs.threads, gram=not square)
         try:
@@ -114,7 +124,6 @@ class ElmAutoencoder(AbstractFromInputs):
 
     def _decoder(self, sums: Sums, n: int) -> np.ndarray:
         """The minimiser, by Cholesky in the Gram matrix's place."""
-        assert sums.gram_PP is not None
         scale: np.ndarray | float = 1.0
         if self.scale == "published":
             mean_P = sums.h_P / n
