@@ -71,9 +71,7 @@ class ElmAutoencoder(AbstractFromInputs):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.scale == "published" and self.code == "linear":
-            raise ConfigError(
-                "init.scale=published compares means of codes from 0 to 1. Use init.code=sigmoid, or init.scale=one."
-            )
+            raise ConfigError("init.scale=published needs codes from 0 to 1. Use init.code=sigmoid, or init.scale=one.")
 
     def weight(self, shape: tuple[int, ...], stream: Stream) -> np.ndarray:
         """See :meth:`AbstractInit.weight`."""
