@@ -97,6 +97,17 @@ def test_a_square_layer_of_sigmoids_is_the_procrustes_rotation_of_centred_codes(
     np.testing.assert_allclose(weight @ weight.T, np.eye(6), atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", ["one", "published"])
+def test_what_a_layer_gives_is_the_same_when_its_inputs_and_the_codes_are_turned_alike(monkeypatch, scale):
+    """So a rotation between two layers, all that a square one without an activation is, does nothing but by chance."""
+    x, turn = rows(90, 7), frame(7, 7, stream(0, "turn"))
+    (plain,) = weights(x, 7, 12, penalty=0.3, scale=scale)
+    monkeypatch.setattr(elm_autoencoder, "frame", lambda p, d, s: frame(p, d, s) @ turn.T if d == 7 else frame(p, d, s))
+    (turned,) = weights(x @ turn.T, 7, 12, penalty=0.3, scale=scale)
+    assert np.abs(turned - plain).max() > 0.1 * np.abs(plain).max()
+    np.testing.assert_allclose(turned @ turn, plain, atol=1e-5 * np.abs(plain).max())
+
+
 def test_rows_seen_twice_are_rows_seen_once_with_half_the_penalty():
     x = rows(40, 5)
     once, twice = weights(x, 5, 9, penalty=1)[0], weights(np.concatenate([x, x]), 5, 9, penalty=2)[0]
