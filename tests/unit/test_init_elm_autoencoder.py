@@ -11,13 +11,17 @@ import torch
 from scipy.linalg import orthogonal_procrustes
 from torch import nn
 
+from randfeat.config import compose
 from randfeat.errors import ConfigError
 from randfeat.init import NOTHING, Sources, codes, draw, elm_autoencoder
 from randfeat.init.from_inputs import one_thread
 from randfeat.init.orthogonal import frame
 from randfeat.network import Network
+from randfeat.places import data_folder
 from randfeat.registry import make_part
+from randfeat.run import run_one
 from randfeat.seeds import stream
+from randfeat.spec import RunSpec
 from randfeat.typing import Examples, Task
 from tests.reference import elm_autoencoder as slow
 
@@ -155,6 +159,18 @@ def test_biases_stay_as_drawn_and_the_head_is_orthonormal():
     assert torch.equal(drawn["hidden1.linear.bias"], gaussian["hidden1.linear.bias"])
     head = drawn["head.weight"].double().numpy()
     np.testing.assert_allclose(head @ head.T, np.eye(4), atol=1e-6)
+
+
+def test_the_recipe_has_the_published_settings_and_learns_the_built_in_digits():
+    spec = RunSpec.from_mapping(compose(["conf=ml_elm"]))
+    assert spec.init.rules[:2] == (
+        "hidden1*=elm_autoencoder(rows=60000, scale=published, penalty=10, slope=0.8, gain=0.7)",
+        "hidden*=elm_autoencoder(rows=60000, scale=published, penalty=1e-4, slope=0.9)",
+    )
+    assert (spec.data.scaling, spec.solver.penalty, spec.arch.activation) == ("rows", (1e-8,), "sigmoid")
+    metrics = run_one(spec, torch.device("cpu"), data_folder(None)).record.metrics
+    assert metrics["train/accuracy"] > 0.95
+    assert metrics["test/accuracy"] > 0.85
 
 
 def refusal(action):
