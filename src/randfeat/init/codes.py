@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -45,24 +46,27 @@ def summed(x_ND: np.ndarray, n_codes: int, encode: Encoder, threads: int, *, gra
     """
     panels = [slice(start, min(start + TILE, n_codes)) for start in range(0, n_codes, TILE)]
     tiles = [(rows, columns) for k, rows in enumerate(panels) for columns in panels[k:]] if gram else []
-    gram_PP = np.zeros((n_codes, n_codes) if gram else (0, 0))
-    cross_PD, h_P, x_D = np.zeros((n_codes, x_ND.shape[1])), np.zeros(n_codes), np.zeros(x_ND.shape[1])
+    shapes = (n_codes, n_codes) if gram else (0, 0), (n_codes, x_ND.shape[1]), n_codes, x_ND.shape[1]
+    sums = Sums(*map(np.zeros, shapes))
     with ThreadPoolExecutor(threads) as pool:
         for x_BD in _blocks(x_ND, n_codes):
             h_BP = np.empty((len(x_BD), n_codes))
+            list(pool.map(partial(_add_panel, sums, encode, x_BD, h_BP), panels))
+            list(pool.map(partial(_add_tile, sums, h_BP), tiles))
+            sums.x_D[...] += x_BD.sum(0)
+    return sums
 
-            def panel(codes: slice, x_BD: np.ndarray = x_BD, h_BP: np.ndarray = h_BP) -> None:
-                h_BP[:, codes] = encode(x_BD, codes)
-                cross_PD[codes] += h_BP[:, codes].T @ x_BD
-                h_P[codes] += h_BP[:, codes].sum(0)
 
-            def tile(where: tuple[slice, slice], h_BP: np.ndarray = h_BP) -> None:
-                gram_PP[where] += h_BP[:, where[0]].T @ h_BP[:, where[1]]
+def _add_panel(sums: Sums, encode: Encoder, x_BD: np.ndarray, h_BP: np.ndarray, codes: slice) -> None:
+    """Fill in these codes, and add what is theirs alone."""
+    h_BP[:, codes] = encode(x_BD, codes)
+    sums.cross_PD[codes] += h_BP[:, codes].T @ x_BD
+    sums.h_P[codes] += h_BP[:, codes].sum(0)
 
-            list(pool.map(panel, panels))
-            list(pool.map(tile, tiles))
-            x_D += x_BD.sum(0)
-    return Sums(gram_PP, cross_PD, h_P, x_D)
+
+def _add_tile(sums: Sums, h_BP: np.ndarray, where: tuple[slice, slice]) -> None:
+    rows, columns = where
+    sums.gram_PP[where] += h_BP[:, rows].T @ h_BP[:, columns]
 
 
 def _blocks(x_ND: np.ndarray, n_codes: int) -> Iterator[np.ndarray]:
