@@ -17,6 +17,7 @@ RECIPES = [
     "elm",
     "elm_lrf",
     "lenet_random",
+    "ml_elm",
     "patch_neighbours",
     "random_patches",
     "rf_elm",
@@ -31,7 +32,7 @@ def test_the_collections_have_their_sizes():
     assert {family: len(part_names(family)) for family in FAMILIES} == {
         "data": 11,
         "arch": 7,
-        "init": 27,
+        "init": 28,
         "subset": 17,
         "solver": 6,
     }

@@ -22,6 +22,7 @@ from randfeat.typing import Examples
 ELSEWHERE = ["from", "mixed", "pretrained"]  # what they give is drawn by others: tests/unit/test_init_{borrowed,mixed}.py
 PARTS = [
     "class_differences",
+    "elm_autoencoder",
     "kmeans_patches",
     "lsuv",
     "patches",
@@ -47,10 +48,19 @@ PARTS = [
     "uniform",
 ]
 DRAWN = [part for part in PARTS if part != "identity"]
-FROM_INPUTS = {"class_differences", "kmeans_patches", "lsuv", "patches", "receptive_fields", "whitened_patches"}
+FROM_INPUTS = {
+    "class_differences",
+    "elm_autoencoder",
+    "kmeans_patches",
+    "lsuv",
+    "patches",
+    "receptive_fields",
+    "whitened_patches",
+}
 FROM_IMAGES = {"receptive_fields"}
 GOLDEN = {
     "class_differences": [0.37484619, 0.09487931, -0.4079684, 0.82707316],
+    "elm_autoencoder": [-1.8569719, -2.0919366, 1.0303299, -2.2753847],
     "kmeans_patches": [-0.2340633, -0.6490193, 0.18262924, 0.70045334],
     "lsuv": [0.28226173, -0.6737386, 0.43703502, -0.5624699],
     "patches": [-0.7666983, 0.04888838, 0.08308064, 0.63472927],
@@ -122,7 +132,7 @@ def drawn(part, net, seed):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("init") == sorted([*PARTS, *ELSEWHERE])
-    assert len(PARTS) == 24
+    assert len(PARTS) == 25
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from randfeat.data import Blobs, Digits
-from randfeat.data.scale import as_float, fit_standardised, fit_whitened
+from randfeat.data.scale import as_float, each_standardised, fit_standardised, fit_whitened
 from randfeat.errors import ConfigError
 from tests.reference import data_twins
 
@@ -30,6 +31,17 @@ def test_standardising_equals_the_slow_twin(make):
     train, other = make(seed=0), make(seed=1)
     expected = data_twins.standardised(train.numpy(), other.numpy())
     np.testing.assert_allclose(fit_standardised(train, CPU)(other), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [correlated_vectors, colourful_images])
+def test_rows_that_are_standardised_one_by_one_equal_scipy_s_scores_and_constant_ones_are_zero(make):
+    x = make()
+    x[3] = 77
+    expected = scipy.stats.zscore(np.delete(x.numpy().reshape(len(x), -1).astype(np.float64), 3, 0), axis=1)
+    found = each_standardised(x).flatten(1).numpy()
+    np.testing.assert_allclose(np.delete(found, 3, 0), expected, atol=1e-5)
+    assert not found[3].any()
+    np.testing.assert_array_equal(each_standardised(x[5:6]).flatten(1).numpy(), found[5:6])
 
 
 @pytest.mark.parametrize("make", [correlated_vectors, colourful_images])

@@ -12,7 +12,7 @@ import torch
 from randfeat.data.augment import FlipAndCrop
 from randfeat.data.dataset import Augment, Dataset, Raw, Scale
 from randfeat.data.images import grey, resized
-from randfeat.data.scale import as_float, fit_standardised, fit_whitened
+from randfeat.data.scale import as_float, each_standardised, fit_standardised, fit_whitened
 from randfeat.data.split import classes, stratified, take, train_and_val
 from randfeat.errors import ConfigError, DataError, listing
 from randfeat.part import Part, setting
@@ -30,8 +30,9 @@ class AbstractData(Part, ABC):
         val_share: share of the kept training rows that is held out for choices; stratified. 0: no validation rows.
         grayscale: colour images become their luma (ITU-R BT.601).
         resize: side of the images in pixels; bilinear, antialiased. None: as they are.
-        scaling: ``standardise`` (mean 0, variance 1 by channel or column), ``zca`` (then whitened) or ``none`` (images
-            from 0 to 1, vectors as they are). Fitted on the rows that train, never on validation or test rows.
+        scaling: ``standardise`` (mean 0, variance 1 by channel or column; fitted on the rows that train, never on others),
+            ``rows`` (mean 0, variance 1 of every row by itself), ``zca`` (standardised by channel or column, then whitened;
+            fitted likewise) or ``none`` (images from 0 to 1, vectors as they are).
         zca_epsilon: what whitening adds to each eigenvalue of the covariance, in units of a standardised variance.
         flip: training images are mirrored left-right with chance 1/2, anew for each batch.
         crop_pad: zero pixels around a training image before a random crop to its own size. 0: no crop.
@@ -42,7 +43,7 @@ class AbstractData(Part, ABC):
     val_share: float = setting(0.1, ge=0, lt=1)
     grayscale: bool = False
     resize: int | None = setting(None, ge=1)
-    scaling: Literal["standardise", "zca", "none"] = "standardise"
+    scaling: Literal["standardise", "rows", "zca", "none"] = "standardise"
     zca_epsilon: float = setting(0.1, gt=0)
     flip: bool = False
     crop_pad: int = setting(0, ge=0)
@@ -137,6 +138,8 @@ class AbstractData(Part, ABC):
     def _scale(self, train: Examples, device: torch.device) -> Scale:
         if self.scaling == "none":
             return as_float
+        if self.scaling == "rows":
+            return each_standardised
         if self.scaling == "zca":
             return fit_whitened(train.x, self.zca_epsilon, device)
         return fit_standardised(train.x, device)

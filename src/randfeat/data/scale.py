@@ -20,6 +20,18 @@ def as_float(x: Tensor) -> Tensor:
     return x.to(torch.float32) / 255 if x.dtype == torch.uint8 else x.to(torch.float32)
 
 
+def each_standardised(x: Tensor) -> Tensor:
+    """``(x - mean) / std`` of each row, over all of its numbers: nothing is fitted. A constant row becomes zeros.
+
+    The variance is the mean squared deviation.
+    """
+    z_ND = as_float(x).flatten(1)
+    centred_ND = z_ND - z_ND.mean(1, keepdim=True)
+    constant_N1 = (z_ND == z_ND[:, :1]).all(1, keepdim=True)
+    scaled_ND = centred_ND / centred_ND.square().mean(1, keepdim=True).sqrt()
+    return torch.where(constant_N1, 0.0, scaled_ND).view(x.shape)
+
+
 @dataclass(frozen=True)
 class Standardised:
     """``(x - mean) / std``, per channel for images and per column for vectors."""

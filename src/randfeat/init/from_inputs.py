@@ -28,9 +28,11 @@ class Inputs(Examples):
 
     Attributes:
         image: (C, H, W) where the layer sees the images of the data as rows of C H W numbers; else None.
+        threads: how many may work side by side, each on what is its own; every library has one.
     """
 
     image: tuple[int, ...] | None = None
+    threads: int = 1
 
 
 class _NothingLeft(Exception):  # noqa: N818
@@ -81,11 +83,13 @@ class AbstractFromInputs(AbstractInit):
         if len(examples) < 2:
             raise ConfigError(f"{self.title()} looks at two training rows or more, and there is {len(examples)}. Use init=he.")
 
+        threads = torch.get_num_threads()
+
         def refill(slot: Slot, x: Tensor) -> Weights:
             self._check_inputs(slot, x)
             layer = slot.name.removesuffix("weight")
             drawn = {leaf: weights[layer + leaf] for leaf, _ in slot.layer.named_parameters()}
-            inputs = Inputs(x, examples.y_N, image=_image(x, examples.x))
+            inputs = Inputs(x, examples.y_N, image=_image(x, examples.x), threads=threads)
             fresh = self.refill(slot, drawn, inputs, stream(seed, "weights", slot.name, "inputs"))
             return {layer + leaf: tensor for leaf, tensor in fresh.items() if layer + leaf in names}
 
