@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.linalg import eigh
 
+NORM = 0.05
+"""Of a matrix of independent errors, over sqrt(M) times the largest of them: 2 times their deviation, a fortieth of it."""
+
 
 class Spectrum:
     """``A = V diag(s) V'`` and ``V'B``: whatever the penalty, a solution costs M**2 K multiply-adds."""
@@ -18,7 +21,7 @@ class Spectrum:
         self.v_MM: Tensor = v_MM
         self.right_MK = self.v_MM.T @ right_MK
         least = len(self.s_M) * torch.finfo(self.s_M.dtype).eps * self.s_M[-1]
-        self._noise = float(torch.maximum(tiny * self.s_M.mean(), least))
+        self._noise = float(torch.maximum(NORM * tiny * self.s_M.mean(), least))
 
     def stands_out(self, penalty: float) -> bool:
         """Whether the smallest eigenvalue and the penalty together are more than noise."""
