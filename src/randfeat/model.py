@@ -49,7 +49,7 @@ class Model:
         self._below, self._above = net[: self.first], net[self.first :]
         self._names_above = _names(self._above)
         for unit in net.children():
-            unit.register_forward_pre_hook(_channels_last)
+            unit.register_forward_pre_hook(_images_channels_last)
         self.score_mode()
 
     @property
@@ -136,9 +136,14 @@ class Model:
         self.score_mode()
 
 
-def _channels_last(unit: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Images with their channels side by side: convolutions are faster so. Every unit sees them so, wherever a pass began."""
-    return tuple(x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x for x in inputs)
+def channels_last(x: Tensor) -> Tensor:
+    """Images or filters with their channels side by side, for which convolutions are faster; others as they are."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def _images_channels_last(unit: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Before every unit, so that it sees the same wherever a pass began."""
+    return tuple(map(channels_last, inputs))
 
 
 def fresh_buffers(net: nn.Module, device: torch.device, dtype: torch.dtype) -> Weights:

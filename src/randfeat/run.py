@@ -18,7 +18,7 @@ from randfeat.errors import ResultsError
 from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
 from randfeat.metrics import accuracy, cross_entropy
-from randfeat.model import Model
+from randfeat.model import Model, channels_last
 from randfeat.prefix import SPLITS, Prefix, Shelf, kept
 from randfeat.record import Record, Status
 from randfeat.seeds import stream
@@ -93,7 +93,8 @@ def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources =
     """The network with its weights drawn and split, before anything is fitted."""
     net = spec.solver.network(spec.arch.build(data.task), data.task)
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
-    weights = {name: tensor.to(device, dtype) for name, tensor in draw(spec.init, net, spec.seeds.weights, sources).items()}
+    drawn = draw(spec.init, net, spec.seeds.weights, sources)
+    weights = {name: channels_last(tensor.to(device, dtype)) for name, tensor in drawn.items()}
     selection = spec.subset.select(net, spec.seeds.subset)
     sides = split(weights, selection, frozen_rows=spec.subset.frozen_rows)
     return Model(net, sides, spec.subset.statistics, data.scale, spec.precision)
@@ -207,4 +208,4 @@ def _statistics(model: Model) -> Weights:
 
 
 def _arrays(tensors: Weights) -> dict[str, np.ndarray]:
-    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
