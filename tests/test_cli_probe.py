@@ -82,8 +82,8 @@ def test_a_mistake_gets_one_clear_line_and_exit_code_2(words, message, tmp_path,
     assert not (tmp_path / "results/local/probes.jsonl").exists()
 
 
-def test_a_run_still_wants_one_value_for_every_word(randfeat):
-    done = randfeat("run", "init=he,glorot")
+def test_show_wants_one_value_for_every_word(randfeat):
+    done = randfeat("show", "init=he,glorot")
     assert (done.returncode, done.stdout) == (2, "")
     assert (
         done.stderr
