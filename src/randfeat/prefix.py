@@ -60,7 +60,7 @@ class Shelf:
 class Prefix:
     """The rows of a data set as the first unit that trains sees them.
 
-    Kept or not, a row's output is computed in the same block of rows, so that it is the same to the last bit.
+    What is kept, and what is scored, is computed in the same blocks of rows, so that it is the same to the last bit.
 
     Args:
         model: with its statistics recorded.

@@ -54,7 +54,11 @@ class Examples:
             yield rows, Examples(x, self.y_N[rows])
 
 
+MOST_ROWS = 1000
+"""Of a block."""
+
+
 def row_blocks(x: Tensor) -> Iterator[Tensor]:
-    """``x`` in nearly equal blocks of at most 1,000 rows and 4 million numbers; they depend on its shape alone."""
-    rows = max(1, min(1000, 2**22 // max(1, x[0].numel()))) if len(x) else 1
+    """``x`` in nearly equal blocks of at most ``MOST_ROWS`` rows and 4 million numbers; they depend on its shape alone."""
+    rows = max(1, min(MOST_ROWS, 2**22 // max(1, x[0].numel()))) if len(x) else 1
     return iter(x.tensor_split(max(1, -(-len(x) // rows))))

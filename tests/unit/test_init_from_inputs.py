@@ -446,9 +446,11 @@ def test_whitened_patches_are_the_patches_times_the_damped_root_of_the_inverse_c
     p_ND = np.stack([centred_and_scaled(row) for row in x])
     cov = np.cov(p_ND.T, bias=True)
     inverse = np.linalg.inv(cov + 0.3 * np.trace(cov) / 20 * np.eye(20))
-    root = sqrtm(inverse).real if power == 1 else inverse
+    root = sqrtm(inverse).real
     expected = (p_ND - p_ND.mean(0)) @ root
     expected *= 2 / np.linalg.norm(expected, axis=1, keepdims=True)
+    if power == 2:  # the response is that of this filter to the window times the root
+        expected = expected @ root / np.sqrt(20)
     found = filters("whitened_patches", lambda: nn.Linear(20, n_rows), x, epsilon=0.3, power=power, gain=2)
     assert_same_rows(found, expected, atol=1e-5)
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from randfeat.least_squares import EIGEN_PAYS, Dual, Primal
-from randfeat.products import double
+from randfeat.products import double, plain
 
 
 def drawn(n, p, k=3, seed=0):
@@ -273,3 +273,48 @@ def test_two_processes_can_take_half_the_rows_each():
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         first, second = pool.map(primal, np.split(phi, 2), np.split(y, 2))
     agrees(first.merge(second).solve(0.3), *reference(phi, y, 0.3))
+
+
+@pytest.mark.parametrize("mean", [0, 1e3, 1e5])
+def test_a_large_mean_costs_the_dual_form_no_more_than_float32_s_own_rounding_of_the_features(mean):
+    phi, y = drawn(20, 60)
+    phi = (phi + mean).astype(np.float32)
+    solution = Dual(torch.from_numpy(phi), torch.from_numpy(y)).solve(1.0)
+    beta, b = reference(phi.astype(np.float64), y, 1.0)
+    found, true = (
+        phi.astype(np.float64) @ w + c for w, c in ((solution.beta_PK.numpy(), solution.intercept_K.numpy()), (beta, b))
+    )
+    np.testing.assert_allclose(found - found.mean(0), true - true.mean(0), atol=1e-4)
+
+
+def test_sums_in_float32_whose_mean_moves_far_are_not_taken_for_exact():
+    phi, y = drawn(400, 5)
+    phi[100:] += 1e5
+    for product, solved in ((plain, False), (double, True)):
+        system = Primal(product)
+        for rows, targets in zip(np.split(phi.astype(np.float32), [100]), np.split(y, [100]), strict=True):
+            solution = system.partial_fit(torch.from_numpy(rows), torch.from_numpy(targets)).solve(1e-3)
+        assert (solution is not None) == solved
+    beta, _ = reference(phi.astype(np.float32).astype(np.float64), y, 1e-3)
+    np.testing.assert_allclose(solution.beta_PK, beta, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("features", "targets", "told"),
+    [
+        ((5, 3), (5, 2), "3 features and 2 targets"),
+        ((5, 4), (5, 1), "4 features and 1 targets"),
+        ((5, 4), (1, 2), "are wanted"),
+    ],
+)
+def test_rows_of_another_shape_are_refused_and_nothing_is_lost(features, targets, told):
+    phi, y = drawn(40, 4, 2)
+    system = primal(phi, y)
+    with pytest.raises(ValueError, match=told):
+        system.partial_fit(torch.ones(features), torch.ones(targets))
+    agrees(system.partial_fit(torch.ones(0, 4), torch.ones(0, 2)).solve(0.3), *reference(phi, y, 0.3))
+
+
+def test_without_rows_there_is_nothing_to_solve():
+    with pytest.raises(ValueError, match="no rows yet"):
+        Primal().merge(Primal()).solve(1.0)

@@ -39,6 +39,6 @@ class Nearest(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(N, maps, H, W) -> the same shape, of zeros and ones."""
-        m = max(1, int(self.share * z.shape[1]))
+        m = max(1, int(self.share * z.shape[1] + 1e-9))
         least = z.movedim(1, -1).contiguous().topk(m, sorted=False).values.amin(-1)[:, None]
         return straight_through((z >= least).to(z.dtype), z)

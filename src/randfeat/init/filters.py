@@ -31,6 +31,7 @@ class Bank:
 
     w_nd: Tensor
     zero_nd: Tensor | None = None
+    scaled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class AbstractFilters(AbstractFromInputs):
             bank = self.filters(Windows(slot, inputs, group), n, stream)
             if len(bank.w_nd):
                 outputs, in_turn = slice(group * n, (group + 1) * n), torch.arange(n) % len(bank.w_nd)
-                w_nd = self.gain * F.normalize(bank.w_nd, dim=1)
+                w_nd = self.gain * (bank.w_nd if bank.scaled else F.normalize(bank.w_nd, dim=1))
                 fresh["weight"][outputs] = w_nd[in_turn].reshape(n, *slot.shape[1:])
                 if bank.zero_nd is not None and "bias" in fresh:
                     fresh["bias"][outputs] = -(w_nd * bank.zero_nd).sum(1)[in_turn]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,9 +22,10 @@ from randfeat.seeds import Stream
 class WhitenedPatches(AbstractFilters):
     """Filters are ZCA-whitened patches of what the layer sees, scaled to norm gain.
 
-    A patch p as ``init=patches`` draws it becomes ``W (p - m)`` with W = (C + epsilon c I)^(-1/2), where m is the mean and C
-    the covariance of up to ``patches`` patches and c the mean of C's eigenvalues. With ``power=2`` it becomes
-    ``W W (p - m)``: the response to x is then that of the whitened patch to the whitened W x, as in the papers cited.
+    A patch p as ``init=patches`` draws it becomes ``u = W (p - m)`` with W = (C + epsilon c I)^(-1/2), where m is the mean and
+    C the covariance of up to ``patches`` patches, and c the mean of C's eigenvalues. With ``power=2`` the filter is
+    ``gain W u / (|u| sqrt(d))`` and has not norm gain: its response to x is that of the whitened patch u, scaled to norm
+    gain, to ``W x / sqrt(d)``, which is x whitened where windows have d numbers of mean square 1, as in the papers cited.
 
     Cost: n d m + 9 m**3 multiply-adds in float64 for each group of each layer, n patches and m the smaller of n and d.
 
@@ -40,7 +42,11 @@ class WhitenedPatches(AbstractFilters):
         found = patches_of(windows, max(n, self.patches), stream)
         if len(found) == 0 or not bool(differs(found - found[0], found).any()):
             return Bank(found[:0])
-        return Bank(whitened(found, self.epsilon, self.power)[:n])
+        once_nd = whitened(found, self.epsilon)[:n]
+        if self.power == 1:
+            return Bank(once_nd)
+        norms_n1 = once_nd.norm(dim=1, keepdim=True) * math.sqrt(found.shape[1])
+        return Bank(whitened(found, self.epsilon, power=2)[:n] / norms_n1, scaled=True)
 
 
 def whitened(x_ND: Tensor, epsilon: float, power: int = 1) -> Tensor:

@@ -39,9 +39,8 @@ class Dual(AbstractSystem):
         self._phi_NP = phi_NP
         n = len(phi_NP)
         self._gram_NN = torch.zeros(n, n, dtype=torch.float64, device=phi_NP.device)
-        dtype = torch.float64 if self.exact else phi_NP.dtype
-        for phi_NQ, mean_Q in zip(torch.split(phi_NP, COLUMNS, dim=1), torch.split(self._mean_P, COLUMNS), strict=True):
-            add_gram(self._gram_NN, (phi_NQ.to(dtype) - mean_Q.to(dtype)).T, product)
+        for phi_NQ in self._centred():
+            add_gram(self._gram_NN, phi_NQ.T, product)
         self._ones = self._gram_NN.diagonal().sum() / n  # the eigenvalue of the direction of 1
         self._gram_NN += self._ones / n
 
@@ -69,11 +68,21 @@ class Dual(AbstractSystem):
         return out.copy_(self._gram_NN)
 
     @property
+    def _summed_M(self) -> Tensor:
+        return self._gram_NN.diagonal()
+
+    @property
     def _right_MK(self) -> Tensor:
         return self._y_NK
 
     def _coefficients(self, x_MK: Tensor) -> Tensor:
-        return self.product(self._phi_NP, x_MK.to(self._phi_NP.dtype)).double()  # columns of x add up to 0: no centring
+        return torch.cat([self.product(phi_NQ, x_MK.to(phi_NQ.dtype)).double() for phi_NQ in self._centred()])
+
+    def _centred(self) -> Iterator[Tensor]:
+        """The features less their means, some columns at a time."""
+        dtype = torch.float64 if self.exact else self._phi_NP.dtype
+        columns = zip(torch.split(self._phi_NP, COLUMNS, dim=1), torch.split(self._mean_P, COLUMNS), strict=True)
+        return (phi_NQ.to(dtype) - mean_Q.to(dtype) for phi_NQ, mean_Q in columns)
 
     def left_out(self, spectrum: Spectrum, rows: Rows, penalties: Sequence[float]) -> Iterator[Tensor]:
         """See :meth:`AbstractSystem.left_out`. Without another look at the rows: all in one block."""

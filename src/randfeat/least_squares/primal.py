@@ -31,9 +31,22 @@ class Primal(AbstractSystem):
         self._block = block or 0
 
     def partial_fit(self, phi_NP: Tensor, y_NK: Tensor) -> Self:
-        """Take in more rows. However they are cut into calls, the sums are the same but for rounding."""
-        if self.n == 0 and len(phi_NP):
-            like = phi_NP.double() if self.product is double else phi_NP
+        """Take in more rows. However they are cut into calls, the sums are the same but for rounding.
+
+        Targets are taken in the precision of the features.
+
+        Raises:
+            ValueError: the shapes do not fit together, or not to the rows before.
+        """
+        phi_NP, y_NK = phi_NP.detach(), y_NK.detach()
+        if phi_NP.ndim != 2 or y_NK.ndim != 2 or len(phi_NP) != len(y_NK) or not phi_NP.is_floating_point():
+            raise ValueError(f"features (n, P) and targets (n, K) are wanted, got {_told(phi_NP)} and {_told(y_NK)}")
+        if len(phi_NP) == 0:
+            return self
+        if self.n:
+            self._check(phi_NP.shape[1], y_NK.shape[1])
+        else:
+            like = phi_NP[:1].double() if self.product is double else phi_NP[:1]
             self._start(like.new_zeros(phi_NP.shape[1]), y_NK.shape[1])
         self.n += len(phi_NP)
         most = self._block
@@ -50,10 +63,12 @@ class Primal(AbstractSystem):
         if other.n == 0:
             return self
         other._flush()
-        if self.n == 0:
+        if self.n:
+            self._check(len(other._shift_P), len(other._sum_L) - 1)
+            self._flush()
+        else:
             self._start(other._shift_P, len(other._sum_L) - 1)
             self._is_shifted = True
-        self._flush()
         device = self._gram_PP.device
         sum_L = other._sum_L.to(device)
         apart_P = other._shift_P.to(device).double() - self._shift_P.double()
@@ -63,6 +78,11 @@ class Primal(AbstractSystem):
         self._sum_L += sum_L
         self.n += other.n
         return self
+
+    def _check(self, n_features: int, n_targets: int) -> None:
+        p, k = len(self._shift_P), len(self._sum_L) - 1
+        if (n_features, n_targets) != (p, k):
+            raise ValueError(f"these rows have {n_features} features and {n_targets} targets, those before {p} and {k}")
 
     def _start(self, shift_P: Tensor, n_targets: int) -> None:
         p, n_sums = len(shift_P), n_targets + 1  # the last "target" is 1, so that the sum of the features comes along
@@ -82,6 +102,8 @@ class Primal(AbstractSystem):
         self._waiting = end
 
     def _flush(self) -> None:
+        if self.n == 0:
+            raise ValueError("there are no rows yet")
         phi_BP, y_BL = self._phi_BP[: self._waiting], self._y_BL[: self._waiting]
         self._waiting = 0
         if len(phi_BP):
@@ -123,7 +145,13 @@ class Primal(AbstractSystem):
         return torch.addr(self._gram_PP, self._sum_P, self._sum_P, alpha=-1 / self.n, out=out)
 
     @property
+    def _summed_M(self) -> Tensor:
+        self._flush()
+        return self._gram_PP.diagonal()
+
+    @property
     def _right_MK(self) -> Tensor:
+        self._flush()
         return torch.addr(self._cross_PL[:, :-1], self._sum_P, self.mean_K, alpha=-1)
 
     def _coefficients(self, x_MK: Tensor) -> Tensor:
@@ -133,11 +161,16 @@ class Primal(AbstractSystem):
         """See :meth:`AbstractSystem.left_out`. Costs the features once more, and N P**2 multiply-adds."""
         shrinkage_PS = spectrum.shrinkage(penalties)
         beta_PSK = shrinkage_PS[:, :, None] * spectrum.right_MK[:, None, :]
-        mean_P = self.mean_P
+        dtype = torch.float64 if self.exact or self.n < 2 * len(self._shift_P) else self._shift_P.dtype
+        mean_P = self.mean_P.to(dtype)  # leverages near 1 need every digit
         for phi_NP, y_NK in rows:
-            centred_NP = phi_NP - (mean_P if self.exact else mean_P.to(phi_NP.dtype))
+            centred_NP = phi_NP.to(dtype) - mean_P
             rotated_NP = (centred_NP @ spectrum.v_MM.to(centred_NP.dtype)).double()
             leverage_NS = 1 / self.n + rotated_NP.square() @ shrinkage_PS
             fitted_NSK = (rotated_NP @ beta_PSK.flatten(1)).view(-1, *beta_PSK.shape[1:]) + self.mean_K
             y_N1K = y_NK.double()[:, None, :]
             yield y_N1K - (y_N1K - fitted_NSK) / (1 - leverage_NS)[:, :, None]
+
+
+def _told(x: Tensor) -> str:
+    return f"{tuple(x.shape)} of {x.dtype}"

@@ -15,13 +15,13 @@ NORM = 0.05
 class Spectrum:
     """``A = V diag(s) V'`` and ``V'B``: whatever the penalty, a solution costs M**2 K multiply-adds."""
 
-    def __init__(self, upper_MM: Tensor, right_MK: Tensor, tiny: float) -> None:
+    def __init__(self, upper_MM: Tensor, right_MK: Tensor, noise: float) -> None:
         s_M, v_MM = eigh(upper_MM, UPLO="U")
         self.s_M: Tensor = s_M
         self.v_MM: Tensor = v_MM
         self.right_MK = self.v_MM.T @ right_MK
         least = len(self.s_M) * torch.finfo(self.s_M.dtype).eps * self.s_M[-1]
-        self._noise = float(torch.maximum(NORM * tiny * self.s_M.mean(), least))
+        self._noise = float(least.clamp_min(NORM * noise))
 
     def stands_out(self, penalty: float) -> bool:
         """Whether the smallest eigenvalue and the penalty together are more than noise."""

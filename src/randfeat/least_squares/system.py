@@ -76,6 +76,11 @@ class AbstractSystem(ABC):
 
     @property
     @abstractmethod
+    def _summed_M(self) -> Tensor:
+        """The sums of squares whose rounding is in A's diagonal: those of A, or larger ones from which a mean was taken off."""
+
+    @property
+    @abstractmethod
     def _right_MK(self) -> Tensor:
         """B."""
 
@@ -85,7 +90,7 @@ class AbstractSystem(ABC):
 
     @property
     def _tiny(self) -> float:
-        """Pivots below this share of their diagonal entry are noise: from the error of M products, or of float64."""
+        """Pivots below this share of their sum of squares are noise: from the error of M products, or of float64."""
         m = len(self._right_MK)
         return m * torch.finfo(torch.float64).eps if self.exact else math.sqrt(m) * ERROR
 
@@ -114,8 +119,19 @@ class AbstractSystem(ABC):
         workspace_MM = self._workspace()
         for penalty in penalties:
             unique = penalty > 0 or not self.needs_penalty
-            x_MK = _solved(self._matrix(workspace_MM), penalty, self._right_MK, self._tiny) if unique else None
+            x_MK = self._solved(self._matrix(workspace_MM), penalty) if unique else None
             yield penalty, None if x_MK is None else self.solution(x_MK)
+
+    def _solved(self, upper_MM: Tensor, penalty: float) -> Tensor | None:
+        """(A + penalty I)^-1 B by Cholesky in A's place; None where a pivot is noise."""
+        upper_MM.diagonal().add_(penalty)
+        info = torch.empty((), dtype=torch.int32, device=upper_MM.device)
+        cholesky_ex(upper_MM, upper=True, out=(upper_MM, info))
+        noise_M = self._tiny * (self._summed_M + penalty)
+        if info.item() != 0 or not bool((upper_MM.diagonal().square() > noise_M).all()):
+            return None
+        x_MK: Tensor = solve_triangular(upper_MM, solve_triangular(upper_MM.T, self._right_MK, upper=False), upper=True)
+        return x_MK
 
     def solvable(self, spectrum: Spectrum, penalty: float) -> bool:
         """Whether :meth:`solve` with this penalty has a solution."""
@@ -133,22 +149,12 @@ class AbstractSystem(ABC):
 
     def spectrum(self) -> Spectrum:
         """A in eigenvectors. Costs about 15 Cholesky factorisations and three more M x M matrices."""
-        return Spectrum(self._matrix(self._workspace()), self._right_MK, self._tiny)
+        noise = self._tiny * float(self._summed_M.mean())
+        return Spectrum(self._matrix(self._workspace()), self._right_MK, noise)
 
     def _workspace(self) -> Tensor:
         m, right = len(self._right_MK), self._right_MK
         return torch.empty(m, m, dtype=right.dtype, device=right.device).T  # by columns, as LAPACK factorises in place
-
-
-def _solved(upper_MM: Tensor, penalty: float, right_MK: Tensor, tiny: float) -> Tensor | None:
-    """(A + penalty I)^-1 B by Cholesky in A's place; None where a pivot is noise."""
-    diagonal_M = upper_MM.diagonal().add_(penalty).clone()
-    info = torch.empty((), dtype=torch.int32, device=upper_MM.device)
-    cholesky_ex(upper_MM, upper=True, out=(upper_MM, info))
-    if info.item() != 0 or not bool((upper_MM.diagonal().square() > tiny * diagonal_M).all()):
-        return None
-    x_MK: Tensor = solve_triangular(upper_MM, solve_triangular(upper_MM.T, right_MK, upper=False), upper=True)
-    return x_MK
 
 
 def add_gram(total_MM: Tensor, a_KM: Tensor, product: Product) -> None:

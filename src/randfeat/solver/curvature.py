@@ -56,7 +56,8 @@ def _product(matrices: Tensor, right_QK: Tensor, turned: bool) -> Tensor:
 def coordinates(objective: Objective, point: Point, shared: bool) -> Coordinates | None:
     """Those in which the objective's second derivatives at a point are nearly the identity; None where they overflow.
 
-    Derivatives between classes are left out. Cost: a pass, and at most 4 P**3 multiply-adds for each factor.
+    Derivatives between classes are left out, and all but the diagonal where no precision can factorise them. Cost: a pass,
+    and at most 4 P**3 multiply-adds for each factor.
     """
     q, k = point.w_QK.shape
     if q > FACTORED_FEATURES:
@@ -64,13 +65,22 @@ def coordinates(objective: Objective, point: Point, shared: bool) -> Coordinates
     shared = shared or k * q * q > FACTOR_NUMBERS
     curvature_S = point.curvature_K.mean()[None] if shared else point.curvature_K
     ridge_QQ = torch.diag(2 * objective.penalties_Q(point.w_QK))
-    grams = [_gram(rows) for rows in _sampled(objective, point, curvature_S, SAMPLED_ROWS * q)]
-    factor, info = torch.linalg.cholesky_ex(torch.stack([_ridged(gram, ridge_QQ) for gram in grams]))
-    holds = bool((info == 0).all()) and bool(factor.isfinite().all())
-    if not holds:
+    samples = _sampled(objective, point, curvature_S, SAMPLED_ROWS * q)
+    if not all(bool(rows.isfinite().all()) for rows in samples):
         return None
+    factor = _factor(samples, ridge_QQ)
+    if factor is None:
+        factor = _factor([rows.double() for rows in samples], ridge_QQ)
+    if factor is None:
+        return _scales(objective, point)
     eye_QQ = torch.eye(q, dtype=factor.dtype, device=factor.device)
     return Coordinates(factor, torch.linalg.solve_triangular(factor, eye_QQ.expand_as(factor), upper=False))
+
+
+def _factor(samples: list[Tensor], ridge_QQ: Tensor) -> Tensor | None:
+    """The Cholesky factor of each sample's products, formed in its own precision; None where that does not do."""
+    factor, info = torch.linalg.cholesky_ex(torch.stack([_ridged(_gram(rows), ridge_QQ) for rows in samples]))
+    return factor if bool((info == 0).all()) and bool(factor.isfinite().all()) else None
 
 
 def _ridged(gram_QQ: Tensor, ridge_QQ: Tensor) -> Tensor:

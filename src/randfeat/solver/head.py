@@ -15,10 +15,10 @@ from randfeat.network import HEAD, Network, cut, unit_of
 from randfeat.part import setting
 from randfeat.solver.base import AbstractSolver, Fitted, Problem, Step
 from randfeat.split import Choice, Selection
-from randfeat.typing import Examples, Task
+from randfeat.typing import MOST_ROWS, Examples, Task
 
 SCORED_NUMBERS = 2**24
-"""Coefficients of several penalties are scored together up to so many numbers, so that a long list needs no more memory."""
+"""Coefficients and scores of several penalties are held up to so many numbers, so that a long list needs no more memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +76,12 @@ class AbstractPenalised(AbstractHead):
         super().__post_init__()
         if not self.penalty:
             raise ConfigError("solver.penalty needs one number or more, got an empty list.")
+        object.__setattr__(self, "penalty", tuple(sorted(set(self.penalty))))
 
     @property
     def penalties(self) -> list[float]:
-        """The penalties, each once, the largest first."""
-        return sorted(set(self.penalty), reverse=True)
+        """The penalties, the largest first."""
+        return list(reversed(self.penalty))
 
     @property
     def needs_validation(self) -> bool:
@@ -132,7 +133,8 @@ def best_on_validation(problem: Problem, solutions: Iterable[tuple[float, Soluti
 
 def at_once(problem: Problem) -> int:
     """How many penalties are scored in one pass over the rows."""
-    return max(1, SCORED_NUMBERS // problem.trained[f"{HEAD}.weight"].numel())
+    n_classes, p = problem.trained[f"{HEAD}.weight"].shape
+    return max(1, SCORED_NUMBERS // (n_classes * max(p, MOST_ROWS)))
 
 
 def n_features(problem: Problem) -> int:

@@ -37,6 +37,6 @@ class Pinv(AbstractHead):
             return Fitted(problem.trained, "out_of_memory", reason)
         system = gathered(problem, products(problem)[-1])
         if not system.is_finite:
-            return Fitted(problem.trained, "non_finite", "a feature was not finite")
+            return Fitted(problem.trained, "non_finite", "a feature, or its square, was not finite")
         solution, rank = system.minimum_norm(self.cutoff)
         return fitted(problem, solution, {"rank": rank})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from randfeat.least_squares import EIGEN_PAYS, AbstractSystem, Solution
@@ -57,20 +57,25 @@ class Ridge(AbstractPenalised):
         if reason := shortage(problem, 4 if self._leaves_out or len(self.penalties) > EIGEN_PAYS else 2, self.block):
             return Fitted(problem.trained, "out_of_memory", reason)
         best: tuple[float, Solution] | None = None
+        finite, unsolved = False, list[float]()
         for product in products(problem):
-            unsolved: list[float] = []
+            unsolved = []
             with layers_by(product):
                 system = gathered(problem, product, self.block)
-                if not system.is_finite:
-                    return Fitted(problem.trained, "non_finite", "a feature was not finite")
+                finite = system.is_finite
+                if not finite:
+                    continue
                 best = (self._left_out if self._leaves_out else self._tried)(problem, system, unsolved)
             if not unsolved:
                 break
+        if not finite:
+            return Fitted(problem.trained, "non_finite", "a feature, or its square, was not finite")
         if best is None:
             reason = f"the system has no unique solution with penalty {self.penalties[0]:g}; a larger one gives it one"
             return Fitted(problem.trained, "singular", reason)
         penalty, solution = best
-        return fitted(problem, solution, {"penalty": penalty})
+        caution = f"no unique solution with penalty {', '.join(f'{each:g}' for each in unsolved)}" if unsolved else ""
+        return replace(fitted(problem, solution, {"penalty": penalty}), reason=caution)
 
     @property
     def _leaves_out(self) -> bool:
