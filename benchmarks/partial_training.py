@@ -52,7 +52,7 @@ class Sizes(NamedTuple):
     rounds: int
 
 
-SIZES = Sizes({"vgg": {"width": 64}, "resnet": {"depth": 20}, "wrn": {"depth": 16, "widen": 4}}, 32, 128, 1, 5)
+SIZES = Sizes({"vgg": {"width": 64}, "resnet": {"depth": 20}, "wrn": {"depth": 16, "widen": 4}}, 32, 128, 2, 3)
 QUICK = Sizes({"vgg": {"width": 16}, "resnet": {"depth": 8}, "wrn": {"depth": 10}}, 16, 16, 1, 1)
 
 

@@ -16,9 +16,6 @@ Rows = slice | Tensor
 Geometry = tuple[list[int], list[int], list[int]]
 """Stride, padding and dilation of a convolution."""
 
-FEW = 6
-"""Up to so many rows the CPU is faster with shifted copies: four times for 1 of 16 rows, twice for 3 of 32."""
-
 
 def as_rows(index: Tensor, device: torch.device) -> Rows:
     """These whole numbers, as a run where they are one."""
@@ -83,8 +80,6 @@ def _of_weight(grad_y: Tensor, x: Tensor, weight: Tensor, geometry: Geometry | N
     """The gradient of the rows whose outputs have this gradient; ``weight`` has their shape, its numbers do not count."""
     if geometry is None:
         return grad_y.flatten(0, -2).T @ x.flatten(0, -2)
-    if len(weight) <= FEW and geometry[0] == [1, 1] and x.device.type == "cpu":
-        return _from_shifts(grad_y, x, weight, geometry)
     return _by_library(grad_y, x, weight, geometry, 1)
 
 
@@ -95,22 +90,3 @@ def _by_library(grad_y: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, w
         grad_y, x, weight, None, *geometry, False, [0, 0], 1, wanted
     )[which]  # fmt: skip
     return gradient
-
-
-def _from_shifts(grad_y: Tensor, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
-    """The gradient of the weight at stride 1: one product of ``grad_y``, shifted as the window is, with the input.
-
-    ``dW[k, c, u, v] = sum_{n, i, j} grad_y[n, k, i - u d + p, j - v d + p] x[n, c, i, j]``, p the padding, d the dilation.
-    """
-    _, padding, dilation = geometry
-    (n, channels, height, width), (k, _, tall, wide) = x.shape, weight.shape
-    edge_h, edge_w = (d * (size - 1) for d, size in zip(dilation, (tall, wide), strict=True))
-    around = (edge_w - padding[1],) * 2 + (edge_h - padding[0],) * 2
-    padded = F.pad(grad_y.movedim(1, 0), around)
-    shifted = padded.new_empty(k, tall, wide, n, height, width)
-    for u in range(tall):
-        for v in range(wide):
-            top, left = edge_h - u * dilation[0], edge_w - v * dilation[1]
-            shifted[:, u, v] = padded[..., top : top + height, left : left + width]
-    gradient = shifted.view(k * tall * wide, -1) @ x.movedim(1, -1).reshape(-1, channels)
-    return gradient.view(k, tall, wide, channels).movedim(-1, 1)

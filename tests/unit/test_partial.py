@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from randfeat import row_gradients
 from randfeat.init import draw
 from randfeat.model import Model
 from randfeat.partial import PartlyTrained
@@ -75,10 +74,7 @@ def test_the_gradient_is_that_of_the_whole_tensor_row_for_row(kind, bias, rows):
 
 
 @pytest.mark.parametrize("settings", [{}, {"padding": (3, 1)}, {"dilation": (2, 1), "padding": (1, 0)}, {"stride": (1, 2)}])
-@pytest.mark.parametrize("few", [0, 6])
-def test_few_rows_and_many_have_the_gradient_of_the_whole_tensor(few, settings, monkeypatch):
-    """Few rows take a way of their own on the CPU; windows that are not square and wide padding are part of it."""
-    monkeypatch.setattr(row_gradients, "FEW", few)
+def test_windows_that_are_not_square_have_the_gradient_of_the_whole_tensor(settings):
     (_, found), (_, expected) = gradients((4, 3, 9, 8), (6, 3, 2, 3), settings, {"weight": SCATTERED, "bias": RUN})
     torch.testing.assert_close(found["weight"], expected["weight"], rtol=1e-12, atol=1e-12)
 
