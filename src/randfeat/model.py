@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from randfeat.errors import ConfigError
-from randfeat.network import Network, norm_layers, unit_of
+from randfeat.network import Network, first_of, norm_layers, unit_of
 from randfeat.split import Split
 from randfeat.typing import Weights
 
@@ -41,13 +41,13 @@ class Model:
         self.buffers = fresh_buffers(net, self.device, self.dtype)
         self._children = [name for name, _ in net.named_children()]
         self._live = {unit_of(name) for name in weights.trained}
-        self.first = min((self._children.index(unit) for unit in self._live), default=len(self._children))
+        self.first = first_of(net, self._live)
         self.recorders: dict[str, Any] = {
             name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers
         }
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
-        self._names_above = _names(self._above)
+        self._names_below, self._names_above = _names(self._below), _names(self._above)
         for unit in net.children():
             unit.register_forward_pre_hook(_images_channels_last)
         self.score_mode()
@@ -83,9 +83,11 @@ class Model:
 
         Where the first ``done`` units are computed already, ``x`` is what they gave.
         """
-        below = self._below if done == 0 else self.net[done : self.first]
         with torch.no_grad():
-            return self._call(below, _names(below), self.weights.frozen, x if done else self.scale(x).to(self.dtype))
+            if done:
+                rest = self.net[done : self.first]
+                return self._call(rest, _names(rest), self.weights.frozen, x)
+            return self._call(self._below, self._names_below, self.weights.frozen, self.scale(x).to(self.dtype))
 
     def suffix(self, trained: Weights, z: Tensor) -> Tensor:
         """What the first unit that trains sees -> class scores (N, K), differentiable in ``trained``."""

@@ -7,7 +7,7 @@ Every architecture has this form; branches live inside a unit. From it follow, f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -104,6 +104,11 @@ def blocks(net: Network) -> dict[str, list[str]]:
 def unit_of(tensor_name: str) -> str:
     """The unit that a tensor belongs to: ``block1_1`` for ``block1_1.conv.weight``."""
     return tensor_name.partition(".")[0]
+
+
+def first_of(net: nn.Module, names: Collection[str]) -> int:
+    """How many children, head included, come before the first of these; all, where there is none of them."""
+    return next((k for k, (name, _) in enumerate(net.named_children()) if name in names), len(list(net.children())))
 
 
 def norm_layers(net: nn.Module) -> dict[str, nn.Module]:

@@ -70,7 +70,7 @@ class Prefix:
 
     def __init__(self, model: Model, data: Dataset, kept: Outputs) -> None:
         self._model, self.kept = model, kept
-        self._examples: dict[str, Examples] = {"train": data.train, "val": data.val, "test": data.test}
+        self._examples = data.splits
 
     def classes(self, split: str) -> Tensor:
         """The classes of the rows of ``train``, ``val`` or ``test``."""
@@ -96,7 +96,7 @@ def kept(model: Model, data: Dataset, splits: Collection[str], shelf: Shelf, *, 
 
     ``shared``: they are taken from the shelf, as far as they lie there, and left on it.
     """
-    examples = {"train": data.train, "val": data.val, "test": data.test}
+    examples = data.splits
     n_rows = sum(len(examples[split]) for split in splits)
     if model.first == 0 or n_rows == 0:
         return {}

@@ -16,7 +16,7 @@ from randfeat.data import AbstractData
 from randfeat.errors import ConfigError, did_you_mean, listing
 from randfeat.init import AbstractInit
 from randfeat.model import Precision
-from randfeat.network import Network, unit_of
+from randfeat.network import Network, first_of, unit_of
 from randfeat.part import Part, checked, setting
 from randfeat.registry import FAMILIES, make_part, setting_names
 from randfeat.solver import AbstractSolver, Sgd
@@ -127,7 +127,7 @@ class RunSpec:
         """How many units come before the first in which something trains."""
         net = self.network()
         live = {unit_of(name) for name, choice in self.subset.select(net, self.seeds.subset).items() if choice is not False}
-        return next((k for k, (name, _) in enumerate(net.named_children()) if name in live), len(net))
+        return first_of(net, live)
 
     @property
     def twin(self) -> RunSpec:

@@ -16,7 +16,7 @@ from torch import nn
 from randfeat.errors import ConfigError
 from randfeat.init import NOTHING, AbstractFromInputs, Sources, draw
 from randfeat.init.from_inputs import Inputs, one_thread
-from randfeat.init.whitened_patches import whitened
+from randfeat.init.whitened_patches import centred_and_root
 from randfeat.init.windows import Windows
 from randfeat.network import Network, norm_layers, slots
 from randfeat.registry import make_part
@@ -428,7 +428,8 @@ def test_k_means_clusters_the_channels_of_each_group():
 def test_whitened_rows_have_the_identity_for_their_covariance(n_rows):
     """On as many dimensions as the rows fill: all 20, or the 11 that 12 rows less their mean span."""
     x = torch.from_numpy(stream(0, "rows").standard_normal((n_rows, 20)) @ stream(0, "mix").standard_normal((20, 20)) + 5)
-    z = whitened(x, 1e-12).numpy()
+    centred, root = centred_and_root(x, 1e-12)
+    z = root(centred).numpy()
     covariance = z.T @ z / n_rows
     if n_rows == 500:
         np.testing.assert_allclose(covariance, np.eye(20), atol=1e-6)

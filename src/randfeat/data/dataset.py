@@ -40,3 +40,8 @@ class Dataset:
     test: Examples
     scale: Scale
     augment: Augment | None
+
+    @property
+    def splits(self) -> dict[str, Examples]:
+        """The rows of ``train``, ``val`` and ``test`` by these names."""
+        return {"train": self.train, "val": self.val, "test": self.test}

@@ -22,11 +22,12 @@ from randfeat.typing import Weights
 
 @dataclass(frozen=True)
 class Bank:
-    """Filters as a law finds them, of any norm.
+    """Filters as a law finds them.
 
     Attributes:
         w_nd: a filter of d numbers each.
         zero_nd: for each the window for which it is to give zero; None where biases stay as drawn.
+        scaled: whether the filters have the norms that they are to have; else they are scaled to norm 1.
     """
 
     w_nd: Tensor

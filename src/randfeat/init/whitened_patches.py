@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,22 +43,23 @@ class WhitenedPatches(AbstractFilters):
         found = patches_of(windows, max(n, self.patches), stream)
         if len(found) == 0 or not bool(differs(found - found[0], found).any()):
             return Bank(found[:0])
-        once_nd = whitened(found, self.epsilon)[:n]
+        found, root = centred_and_root(found, self.epsilon)
+        once_nd = root(found)
         if self.power == 1:
-            return Bank(once_nd)
-        norms_n1 = once_nd.norm(dim=1, keepdim=True) * math.sqrt(found.shape[1])
-        return Bank(whitened(found, self.epsilon, power=2)[:n] / norms_n1, scaled=True)
+            return Bank(once_nd[:n])
+        norms_n1 = once_nd[:n].norm(dim=1, keepdim=True) * math.sqrt(found.shape[1])
+        return Bank(root(once_nd)[:n] / norms_n1, scaled=True)
 
 
-def whitened(x_ND: Tensor, epsilon: float, power: int = 1) -> Tensor:
-    """The rows of X, less their mean, times ``W**power`` with ``W = U diag((s + epsilon mean(s))^(-1/2)) U'``.
+def centred_and_root(x_ND: Tensor, epsilon: float) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """The rows of X less their mean, and what multiplies them by ``W = U diag((s + epsilon mean(s))^(-1/2)) U'``.
 
     U diag(s) U' is the covariance of the rows, X'X / N; that of the rows times W is U diag(s / (s + epsilon mean(s))) U'.
-    Where N < D the same comes from the smaller X X' / N = V diag(s) V', as V diag((s + ...)^(-power/2)) V' X.
+    Where N < D the same comes from the smaller X X' / N = V diag(s) V', as V diag((s + ...)^(-1/2)) V' X.
     """
     n_rows, n_inputs = x_ND.shape
-    centred_ND = (x_ND - x_ND.mean(0)).numpy()
-    tall = n_rows >= n_inputs
-    s, v = eigh((centred_ND.T @ centred_ND if tall else centred_ND @ centred_ND.T) / n_rows)
-    root = (v * (s.clip(min=0) + epsilon * s.sum() / n_inputs) ** (-power / 2)) @ v.T
-    return torch.from_numpy(centred_ND @ root if tall else root @ centred_ND)
+    mean_free = x_ND - x_ND.mean(0)
+    tall, c_ND = n_rows >= n_inputs, mean_free.numpy()
+    s, v = eigh((c_ND.T @ c_ND if tall else c_ND @ c_ND.T) / n_rows)
+    root = (v * (s.clip(min=0) + epsilon * s.sum() / n_inputs) ** -0.5) @ v.T
+    return mean_free, lambda rows_ND: torch.from_numpy(rows_ND.numpy() @ root if tall else root @ rows_ND.numpy())

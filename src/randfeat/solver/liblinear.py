@@ -24,8 +24,8 @@ def minimise_by_liblinear(objective: Objective, n_classes: int, tolerance: float
         iterations: liblinear's own, steps of its outer loop.
         seed: of the order in which its dual looks at the rows.
     """
-    phi_NP, y_N = (torch.cat(parts).cpu().numpy() for parts in zip(*objective.rows, strict=True))
-    phi_NP = np.ascontiguousarray(phi_NP, dtype=np.float64)
+    rows, classes = (torch.cat(parts) for parts in zip(*objective.rows, strict=True))
+    phi_NP, y_N = rows.double().cpu().numpy(), classes.cpu().numpy()
     machine = LinearSVC(C=0.5 / objective.penalty, tol=tolerance, max_iter=iterations, random_state=seed)
     columns, most = [], 0
     with warnings.catch_warnings(record=True) as caught:
@@ -35,5 +35,5 @@ def minimise_by_liblinear(objective: Objective, n_classes: int, tolerance: float
             columns.append(np.append(machine.coef_[0], machine.intercept_))
             most = max(most, machine.n_iter_)
     early = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    w_QK: Tensor = torch.from_numpy(np.stack(columns, 1)).to(next(iter(objective.rows))[0].device)
+    w_QK: Tensor = torch.from_numpy(np.stack(columns, 1)).to(rows.device)
     return Descent(objective(w_QK), most, is_close=not early)
