@@ -20,6 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cases
 import floor
 import numpy as np
 import peers
@@ -33,10 +34,6 @@ from timing import interleaved, seconds, write_json
 
 from randfeat.cost import Meter
 from randfeat.data import AbstractData, Dataset
-from randfeat.model import Model
-from randfeat.prefix import Shelf
-from randfeat.run import build, prepared, problem
-from randfeat.solver import Problem
 from randfeat.spec import RunSpec
 
 CPU = torch.device("cpu")
@@ -82,13 +79,8 @@ SIZES = Sizes(60_000, 10_000, 1000, 4096, 3, 0.001)
 QUICK = Sizes(2_000, 1_000, 50, 100, 1, 0.03)
 
 
-class Case(NamedTuple):
+class Case(cases.Case):
     """A run of the program up to its fit."""
-
-    spec: RunSpec
-    model: Model
-    data: Dataset
-    problem: Problem
 
     def fit(self) -> Head:
         fitted = self.spec.solver.fit(self.problem)
@@ -118,9 +110,7 @@ def case(file: Path, width: int, choose: str) -> Case:
             "solver": {"part": "ridge", **choice},
         }
     )  # fmt: skip
-    data = loaded(spec.data)
-    model = build(spec, data, CPU)
-    return Case(spec, model, data, problem(spec, model, data, prepared(spec, model, data, Shelf()), lambda step: None))
+    return Case.of(spec, loaded(spec.data))
 
 
 @functools.cache

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
+from cases import Case, random_images
 from rich.console import Console
 from rich.table import Table
 from timing import interleaved, seconds, write_json
@@ -28,11 +28,8 @@ from torchvision.transforms import v2
 
 from randfeat.data import Dataset
 from randfeat.least_squares import Primal
-from randfeat.model import Model
-from randfeat.prefix import Prefix, Shelf
 from randfeat.products import fastest, layers_by
-from randfeat.run import build, prepared, problem, score, sources
-from randfeat.solver import Problem
+from randfeat.run import score
 from randfeat.spec import RunSpec
 
 PENALTY = 10.0
@@ -55,22 +52,9 @@ SIZES = Sizes(50_000, 10_000, 2048, {"resnet": {"depth": 20}, "wrn": {"depth": 1
 QUICK = Sizes(200, 100, 8, {"resnet": {"depth": 8, "width": 4}, "wrn": {"depth": 10, "widen": 1}}, 50, 1, 1)
 
 
-class Case(NamedTuple):
-    """A run of the program up to its fit."""
-
-    spec: RunSpec
-    model: Model
-    data: Dataset
-    prefix: Prefix
-    problem: Problem
-
-
 def case(images: dict[str, Any], folder: Path, device: torch.device, parts: dict[str, Any]) -> Case:
     spec = RunSpec.from_mapping({**parts, "data": {**images, "val_share": 0.0, **parts.get("data", {})}})
-    data = spec.data.load(0, folder, device)
-    model = build(spec, data, device, sources(data, folder, lambda key: {}))
-    prefix = prepared(spec, model, data, Shelf())
-    return Case(spec, model, data, prefix, problem(spec, model, data, prefix, lambda step: None))
+    return Case.of(spec, spec.data.load(0, folder, device), folder)
 
 
 def random_patches(images: dict[str, Any], folder: Path, device: torch.device, sizes: Sizes) -> dict[str, Any]:
@@ -195,15 +179,6 @@ def plain_loop(net: nn.Module, start: dict[str, Tensor], one: Case, sizes: Sizes
     return {name: tensor.detach().clone() for name, tensor in net.named_parameters()}
 
 
-def random_images(sizes: Sizes, file: Path) -> None:
-    draws = np.random.default_rng(0)
-    arrays: dict[str, np.ndarray] = {}
-    for split, n in (("train", sizes.n_train), ("test", sizes.n_test)):
-        arrays[f"x_{split}"] = draws.integers(0, 256, (n, 3, 32, 32), dtype=np.uint8)
-        arrays[f"y_{split}"] = np.arange(n) % 10
-    np.savez(file, **arrays)
-
-
 def stages(found: dict[str, Any]) -> Table:
     shown = Table("stage", "seconds", "of the matrix rate", box=None, title=f"random patches, P = {found['features']:,}")
     for stage, taken in found["seconds"].items():
@@ -241,7 +216,7 @@ def main() -> None:
         images = {"part": "cifar10", "n_train": sizes.n_train, "n_test": sizes.n_test}
         if given.data is None:
             images = {"part": "npz", "path": str(Path(folder) / "images.npz")}
-            random_images(sizes, Path(images["path"]))
+            random_images(Path(images["path"]), sizes.n_train, sizes.n_test)
         place = given.data or Path(folder)
         patches = random_patches(images, place, device, sizes)
         Console(width=80).print(stages(patches))

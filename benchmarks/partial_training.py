@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cases
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -25,12 +26,7 @@ from rich.table import Table
 from timing import interleaved, seconds, write_json
 from torch import Tensor, nn
 
-from randfeat.data import Dataset
-from randfeat.model import Model
-from randfeat.prefix import Shelf
-from randfeat.run import build, prepared, problem
 from randfeat.seeds import stream
-from randfeat.solver import Problem
 from randfeat.spec import RunSpec
 from randfeat.typing import Weights
 
@@ -56,13 +52,8 @@ SIZES = Sizes({"vgg": {"width": 64}, "resnet": {"depth": 20}, "wrn": {"depth": 1
 QUICK = Sizes({"vgg": {"width": 16}, "resnet": {"depth": 8}, "wrn": {"depth": 10}}, 16, 16, 1, 1)
 
 
-class Case(NamedTuple):
-    """A network that trains in part, by the program: what it is, its rows, and what its solver sees."""
-
-    spec: RunSpec
-    model: Model
-    data: Dataset
-    problem: Problem
+class Case(cases.Case):
+    """A network that trains in part, by the program."""
 
     @property
     def n_steps(self) -> int:
@@ -87,10 +78,7 @@ def case(sizes: Sizes, arch: str, subset: str, images: Path, device: torch.devic
             },
         }
     )  # fmt: skip
-    data = spec.data.load(0, Path(), device)
-    model = build(spec, data, device)
-    prefix = prepared(spec, model, data, Shelf())
-    return Case(spec, model, data, problem(spec, model, data, prefix, lambda step: None))
+    return Case.of(spec, spec.data.load(0, Path(), device))
 
 
 def plain_loop(case: Case, epochs: int) -> Callable[[], Weights]:
@@ -195,16 +183,6 @@ def per_step(work: Callable[[], object], n_steps: int, device: torch.device) -> 
     return seconds(work, device) / n_steps
 
 
-def random_images(sizes: Sizes, path: Path) -> None:
-    """A few batches of uint8 noise of ten classes; speed does not depend on what is in them."""
-    draws = np.random.default_rng(0)
-    arrays: dict[str, np.ndarray] = {}
-    for split, n in (("train", STEPS * sizes.batch_size), ("test", 10)):
-        arrays[f"x_{split}"] = draws.integers(0, 256, (n, 3, sizes.side, sizes.side), dtype=np.uint8)
-        arrays[f"y_{split}"] = np.arange(n) % 10
-    np.savez(path, **arrays)
-
-
 def table(found: dict[str, dict[str, dict[str, float]]]) -> Table:
     shown = Table("network", "trains", "ms/step", "share", "floor", "goal", "plain ms", "faster", "apart", box=None)
     for column in shown.columns[2:]:
@@ -255,7 +233,7 @@ def main() -> None:
         sizes = sizes._replace(epochs=10 * sizes.epochs)
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images.npz"
-        random_images(sizes, images)
+        cases.random_images(images, STEPS * sizes.batch_size, 10, sizes.side)
         found = {arch: measured(sizes, arch, images, device) for arch in given.arch}
     Console(width=80).print(table(found))
     if given.json:

@@ -20,16 +20,13 @@ def drawn(n=120, p=6, k=3, seed=0):
     return phi, (scores - scores.mean(0)).argmax(1)
 
 
-def head_problem(phi, y, n_classes):
-    """A problem without validation rows whose prefix does nothing, in the precision of the features."""
-    phi, y = torch.as_tensor(phi), torch.as_tensor(y)
+def problem(x, y, x_val, y_val, n_classes, head=None):
+    """A problem whose prefix does nothing; the head is of zeros in float32 unless another is given."""
+    zero = {"head.weight": torch.zeros(n_classes, x.shape[1]), "head.bias": torch.zeros(n_classes)}
     return Problem(
-        trained={
-            "head.weight": torch.zeros(n_classes, phi.shape[1], dtype=phi.dtype),
-            "head.bias": torch.zeros(n_classes, dtype=phi.dtype),
-        },
-        train=Examples(phi, y),
-        val=Examples(phi[:0], y[:0]),
+        trained=zero if head is None else head,
+        train=Examples(x, y),
+        val=Examples(x_val, y_val),
         n_classes=n_classes,
         augment=None,
         prepare=lambda rows: rows,
@@ -39,6 +36,13 @@ def head_problem(phi, y, n_classes):
         order=stream(0, "order"),
         watch=lambda step: None,
     )
+
+
+def head_problem(phi, y, n_classes):
+    """The same without validation rows, in the precision of the features."""
+    phi, y = torch.as_tensor(phi), torch.as_tensor(y)
+    zero = {"head.weight": phi.new_zeros(n_classes, phi.shape[1]), "head.bias": phi.new_zeros(n_classes)}
+    return problem(phi, y, phi[:0], y[:0], n_classes, zero)
 
 
 def fit(part, phi, y, n_classes=3, **settings):

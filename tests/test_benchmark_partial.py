@@ -21,7 +21,7 @@ def partial_training(monkeypatch):
 
 def a_case(partial_training, folder, subset):
     images = folder / "images.npz"
-    partial_training.random_images(partial_training.QUICK, images)
+    partial_training.cases.random_images(images, 64, 10, partial_training.QUICK.side)
     return partial_training.case(partial_training.QUICK, "resnet", subset, images, torch.device("cpu"))
 
 

@@ -8,29 +8,10 @@ import torch
 import torch.nn.functional as F
 
 from randfeat.registry import make_part, part_names
-from randfeat.seeds import stream
-from randfeat.solver import Problem
-from randfeat.typing import Examples
+from tests.heads import problem
 
 PARTS = ["adam", "logistic", "pinv", "ridge", "sgd", "svm"]
 CLOSED = {"pinv", "ridge"}
-
-
-def problem(x, y, x_val, y_val, n_classes, head=None):
-    zero = {"head.weight": torch.zeros(n_classes, x.shape[1]), "head.bias": torch.zeros(n_classes)}
-    return Problem(
-        trained=zero if head is None else head,
-        train=Examples(x, y),
-        val=Examples(x_val, y_val),
-        n_classes=n_classes,
-        augment=None,
-        prepare=lambda rows: rows,
-        logits=lambda w, z: F.linear(z, w["head.weight"], w["head.bias"]),
-        train_mode=lambda: None,
-        score_mode=lambda: None,
-        order=stream(0, "order"),
-        watch=lambda step: None,
-    )
 
 
 def two_clouds(n=80):
