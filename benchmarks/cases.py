@@ -10,8 +10,9 @@ import numpy as np
 
 from randfeat.data import Dataset
 from randfeat.model import Model
-from randfeat.prefix import Prefix, Shelf
+from randfeat.prefix import Prefix
 from randfeat.run import build, prepared, problem, sources
+from randfeat.shelf import Shelf
 from randfeat.solver import Problem
 from randfeat.spec import RunSpec
 

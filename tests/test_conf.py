@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from randfeat.config import choices, combinations, compose
+from randfeat import config
+from randfeat.config import choices, combinations, compose, mappings
 from randfeat.errors import ConfigError
 from randfeat.registry import FAMILIES, part_class, part_names
 from randfeat.spec import RunSpec
@@ -245,3 +246,77 @@ def test_a_word_without_a_list_of_values_is_refused(word, message):
     with pytest.raises(ConfigError) as caught:
         combinations([word])
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [
+            "conf=elm,vgg_random",
+            "seeds.weights=range(0,3)",
+            "solver.penalty=0.1,[1,2],1e-3",
+            "+twin=sgd,adam",
+            "twin.epochs=2,3",
+        ],
+        ["arch=mlp", "arch.widths=[8,8],null", "init=he,uniform", "++data.n_train=100,null", "precision=float64,mixed"],
+        ["data=npz", "data.path='a,b',\"c d\",e", "arch.width=choice(4,8)", "solver.choose=validation,leave_one_out"],
+        ["twin=null,adam", "subset=fraction", "subset.fraction=0.1,0.2", "solver=sgd,adam", "solver.lr=1e-2,1"],
+    ],
+)
+def test_putting_values_in_place_gives_what_hydra_composes(words, monkeypatch):
+    count = []
+    hydra = config._composed
+    monkeypatch.setattr(config, "_composed", lambda words: count.append(words) or hydra(words))
+    found = list(mappings(words))
+    assert [choice for choice, _ in found] == combinations(words)
+    assert len(count) < len(found)
+    assert [mapping for _, mapping in found] == [compose(choice) for choice in combinations(words)]
+
+
+def test_a_conf_that_refers_to_other_values_is_composed_every_time(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/mine.yaml").write_text("defaults: [elm, _self_]\nseeds: {order: '${seeds.weights}'}\n")
+    found = [mapping["seeds"]["order"] for _, mapping in mappings(["conf=mine", "seeds.weights=3,5"])]
+    assert found == [3, 5]
+
+
+def test_a_recipe_may_list_cases(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").mkdir()
+    lines = (
+        "  - subset=last solver.penalty=1,2\n  - [subset=all, solver=adam]\n  - {init: he, arch.widths: [8, 4], twin: null}\n"
+    )
+    (tmp_path / "conf/mine.yaml").write_text(f"defaults: [elm, _self_]\nsweep:\n{lines}")
+    words = combinations(["conf=mine", "init=uniform,glorot"])
+    assert words[:4] == [
+        ["subset=last", "solver.penalty=1", "conf=mine", "init=uniform"],
+        ["subset=last", "solver.penalty=2", "conf=mine", "init=uniform"],
+        ["subset=all", "solver=adam", "conf=mine", "init=uniform"],
+        ["init=he", "arch.widths=[8, 4]", "twin=null", "conf=mine", "init=uniform"],
+    ]
+    assert len(words) == 8
+    found = [mapping for _, mapping in mappings(["conf=mine", "init=uniform,glorot"])]
+    assert [mapping["init"]["part"] for mapping in found] == 4 * ["uniform"] + 4 * ["glorot"]
+    assert found[3]["arch"]["widths"] == [8, 4]
+    with pytest.raises(ConfigError, match="conf=mine lists several runs"):
+        compose(["conf=mine"])
+
+
+@pytest.mark.parametrize(
+    ("sweep", "message"),
+    [
+        ("{}", "conf=mine: sweep={} is no list of cases."),
+        ("[]", "conf=mine: sweep=[] is no list of cases."),
+        ("[subset]", "conf=mine: 'subset' is no case of a sweep."),
+        ("[3]", "conf=mine: 3 is no case of a sweep."),
+        ("[conf=elm]", "conf=mine: 'conf=elm' names a recipe in a case of a sweep."),
+    ],
+)
+def test_cases_that_are_no_words_are_refused(tmp_path, monkeypatch, sweep, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/mine.yaml").write_text(f"defaults: [elm, _self_]\nsweep: {sweep}\n")
+    with pytest.raises(ConfigError) as caught:
+        combinations(["conf=mine"])
+    assert str(caught.value).startswith(message)

@@ -13,9 +13,9 @@ from randfeat.errors import ConfigError, ResultsError
 from randfeat.init import draw
 from randfeat.model import Model
 from randfeat.places import data_folder
-from randfeat.prefix import Shelf
 from randfeat.record import Status
 from randfeat.run import build, prepared, problem, run_one, score_again, weights_left
+from randfeat.shelf import Shelf
 from randfeat.solver import Sgd
 from randfeat.spec import RunSpec
 from randfeat.split import split

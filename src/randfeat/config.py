@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import itertools
 import tempfile
 import warnings
@@ -10,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from randfeat.cases import cases
 from randfeat.errors import ConfigError, did_you_mean, listing
 from randfeat.registry import FAMILIES, outside_parts
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 GROUPS = {**{family: family for family in FAMILIES}, "twin": "solver"}
 """Word -> the conf folder that its choices lie in. ``twin=adam`` picks the solver of the fully trained twin."""
 
+
+CASES = "sweep"
+"""The key under which a recipe lists cases, each of them words."""
 
 GROUP_WORDS = {"twin": "solver@twin"}
 """What Hydra calls a word that is no family."""
@@ -55,8 +61,40 @@ def compose(words: Iterable[str]) -> dict[str, Any]:
     goes with that part: where another is picked, it starts from its own defaults.
 
     Raises:
-        ConfigError: a word that Hydra cannot read, an unknown recipe or part, a conf file that is no YAML.
+        ConfigError: a word that Hydra cannot read, an unknown recipe or part, a conf file that is no YAML, a recipe that
+            lists several cases.
     """
+    words = list(words)
+    if _cases(recipe := _recipe(words)):
+        raise ConfigError(f"conf={recipe} lists several runs. Use it with randfeat sweep or probe, or take another recipe.")
+    return _composed(words)
+
+
+def mappings(words: Iterable[str]) -> Iterator[tuple[list[str], dict[str, Any]]]:
+    """Every combination of :func:`combinations`, with its mapping.
+
+    Hydra composes once for each choice of recipe and parts; where combinations differ in values alone, they are put in place.
+
+    Raises:
+        ConfigError: as :func:`compose` and :func:`combinations`.
+    """
+    composed: dict[tuple[str, ...], dict[str, Any]] = {}
+    by_hand = not _interpolated()
+    for choice in combinations(words):
+        values = {word: value for word in choice if (value := _value(word)) is not None}
+        shape = tuple(values[word][0] if word in values else word for word in choice)
+        if shape in composed:
+            mapping = copy.deepcopy(composed[shape])
+            for key, value in values.values():
+                _put(mapping, key.split("."), value)
+        else:
+            mapping = _composed(choice)
+            if by_hand:
+                composed[shape] = copy.deepcopy(mapping)
+        yield choice, mapping
+
+
+def _composed(words: list[str]) -> dict[str, Any]:
     recipe, groups, values = _sorted(words)
     with _one_folder() as folder:
         base = _hydra(folder, recipe, [])
@@ -69,7 +107,30 @@ def compose(words: Iterable[str]) -> dict[str, Any]:
                 typed = {key.partition(".")[2] for key in values if key.startswith(f"{word}.")}
                 given = {key: value for key, value in (mapping[word] or {}).items() if key in typed}
                 mapping[word] = {**_part(folder, GROUPS[word], name), **given}
+    mapping.pop(CASES, None)
     return mapping
+
+
+def _put(mapping: dict[str, Any], path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        mapping = mapping[name]
+    mapping[path[-1]] = copy.deepcopy(value)
+
+
+@functools.lru_cache(maxsize=4096)
+def _value(word: str) -> tuple[str, Any] | None:
+    """The key and the value of a word that sets a plain one; None for other words, and where Hydra would look for more."""
+    override = _parsed(word)
+    key, value = override.key_or_group, override.value()
+    plain = not isinstance(value, dict) and "${" not in word and value != "???"
+    is_setting = not (override.is_delete() or override.is_sweep_override() or override.package or key in ("conf", *GROUPS))
+    return (key, value) if plain and is_setting else None
+
+
+def _interpolated() -> bool:
+    """Whether a conf file refers to other values, so that Hydra has to look at every combination."""
+    files = [path for folder in conf_folders() for path in folder.rglob("*.yaml")]
+    return any(b"${" in path.read_bytes() for path in files)
 
 
 @contextlib.contextmanager
@@ -92,12 +153,38 @@ def combinations(words: Iterable[str]) -> list[list[str]]:
     """Every choice of one value for each word that lists several, the last word's values changing first.
 
     A list is in Hydra's own grammar: ``init=he,glorot``, ``arch.depth=range(1,5)``, ``arch.width=choice(8,16)``,
-    ``init=glob(*)`` for all parts of a family that match.
+    ``init=glob(*)`` for all parts of a family that match. A recipe may list cases of its own under ``sweep``: each is words,
+    and stands before the words given, which win over it.
 
     Raises:
-        ConfigError: a word that Hydra cannot read, or a range of numbers without a step, which has no list.
+        ConfigError: a word that Hydra cannot read, a range of numbers without a step, which has no list, or cases that are
+            not words.
     """
-    return [list(choice) for choice in itertools.product(*map(_alternatives, words))]
+    choices = map(list, itertools.product(*map(_alternatives, words)))
+    return [
+        [*map(str, case), *choice]
+        for choice in choices
+        for own in _cases(_recipe(choice)) or [[]]
+        for case in itertools.product(*map(_alternatives, own))
+    ]
+
+
+def _recipe(words: Iterable[str]) -> str:
+    """The recipe that the words name."""
+    return next((word.removeprefix("conf=") for word in words if word.startswith("conf=")), "default")
+
+
+def _cases(recipe: str) -> list[list[str]]:
+    """The words of each case that a recipe lists under ``sweep``; nothing where it lists none."""
+    with _one_folder() as folder:
+        path = folder / f"{recipe}.yaml"
+        if not path.is_file() or CASES not in path.read_text(encoding="utf-8", errors="replace"):
+            return []
+        listed = _hydra(folder, recipe, []).get(CASES)
+    try:
+        return cases(listed)
+    except ConfigError as error:
+        raise ConfigError(f"conf={recipe}: {error}") from None
 
 
 def _alternatives(word: str) -> list[str]:

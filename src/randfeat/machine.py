@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import platform
 import re
@@ -21,6 +22,7 @@ def environment(device: torch.device) -> dict[str, str | int]:
     }
 
 
+@functools.cache
 def processor() -> str:
     """The processor's name as it calls itself, or else its family (``x86_64``, ``arm64``)."""
     facts = Path("/proc/cpuinfo")

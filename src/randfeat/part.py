@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -42,7 +43,7 @@ class Part:
     part: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
+        hints = _hints(type(self))  # type: ignore[arg-type]  # mypy takes a class for its instances
         for field in dataclasses.fields(self):
             label = f"{self.family}.{field.name}" if self.family else field.name
             value = checked(label, getattr(self, field.name), hints[field.name], field.metadata.get("bounds", {}))
@@ -73,6 +74,11 @@ class Part:
         name = {"part": self.part} if self.part else {}
         changed = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
         return name | {setting: plain(value) for setting, value in changed.items()}
+
+
+@functools.cache
+def _hints(cls: type[Part]) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def plain(value: Any) -> Any:

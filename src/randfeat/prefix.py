@@ -1,8 +1,8 @@
-"""What the first unit that trains sees of the rows: computed when it is asked for, or once and kept, also for other runs."""
+"""What the first unit that trains sees of the rows: computed when it is asked for, or once and kept."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor
@@ -10,51 +10,11 @@ from torch import Tensor
 from randfeat.data import Dataset
 from randfeat.machine import fits
 from randfeat.model import Model
-from randfeat.typing import Examples, Weights, row_blocks
+from randfeat.shelf import Outputs, Shelf
+from randfeat.solver import Once, alone
+from randfeat.typing import Examples
 
 SPLITS = ("train", "val", "test")
-
-Outputs = Mapping[str, Tensor]
-"""What a unit gives for the rows of each split."""
-
-
-class Shelf:
-    """What runs of one command share: of a network as drawn the statistics of its norm layers, and the outputs of its units.
-
-    It holds things of one network at a time.
-
-    Args:
-        shared: the keys of the networks that several runs have, see :attr:`randfeat.spec.RunSpec.network_key`.
-    """
-
-    def __init__(self, shared: Collection[str] = ()) -> None:
-        self._shared = set(shared)
-        self._network = ""
-        self._statistics: Weights = {}
-        self._outputs: dict[tuple[str, ...], Outputs] = {}
-
-    def open(self, network: str) -> bool:
-        """Whether runs share this network. What is held of another goes."""
-        if network != self._network:
-            self._network, self._statistics, self._outputs = network, {}, {}
-        return network in self._shared
-
-    def record_statistics(self, model: Model, x: Tensor) -> None:
-        """Those of a network as drawn on the training rows; computed, unless another run has done so."""
-        names = set(model.statistics)
-        if not names <= self._statistics.keys():
-            model.record_statistics(model.weights.trained, map(model.prefix, row_blocks(x)), list(model.recorders))
-            self._statistics = {name: model.buffers[name].clone() for name in names}
-        model.buffers |= {name: self._statistics[name].clone() for name in names}
-
-    def nearest(self, units: tuple[str, ...]) -> tuple[int, Outputs]:
-        """How many of these units, from the first on, have been computed, and the output of the last of them."""
-        found = max((held for held in self._outputs if held == units[: len(held)]), key=len, default=())
-        return len(found), self._outputs.get(found, {})
-
-    def hold(self, units: tuple[str, ...], outputs: Outputs) -> None:
-        """Keep the output of these units for other runs."""
-        self._outputs[units] = outputs
 
 
 class Prefix:
@@ -66,10 +26,11 @@ class Prefix:
         model: with its statistics recorded.
         data: the rows.
         kept: outputs by split; those of other splits are computed when they are asked for.
+        once: where fits on these rows share what they compute.
     """
 
-    def __init__(self, model: Model, data: Dataset, kept: Outputs) -> None:
-        self._model, self.kept = model, kept
+    def __init__(self, model: Model, data: Dataset, kept: Outputs, once: Once = alone) -> None:
+        self._model, self.kept, self.once = model, kept, once
         self._examples = data.splits
 
     def classes(self, split: str) -> Tensor:

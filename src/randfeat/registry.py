@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -31,6 +32,7 @@ def register(family: str, name: str) -> Callable[[P], P]:
     return decorate
 
 
+@functools.cache
 def outside_parts(family: str) -> dict[str, EntryPoint]:
     """Parts that other installed packages offer under the entry point group ``randfeat.<family>``, not yet loaded."""
     return {point.name: point for point in entry_points(group=f"randfeat.{family}")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,13 +20,16 @@ from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
 from randfeat.metrics import accuracy, cross_entropy
 from randfeat.model import Model, channels_last
-from randfeat.prefix import SPLITS, Prefix, Shelf, kept
+from randfeat.prefix import SPLITS, Prefix, kept
 from randfeat.record import Record, Status
 from randfeat.seeds import stream
-from randfeat.solver import Fitted, Problem, Watch
+from randfeat.shelf import Shelf
+from randfeat.solver import Fitted, Problem, Watch, alone
 from randfeat.spec import RunSpec
 from randfeat.split import n_trained, split
 from randfeat.typing import Examples, Weights
+
+VERSION = version("randfeat")
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,10 @@ def run_one(
     Raises:
         DataError: the data set is missing or malformed.
     """
-    meter = Meter(device)
-    data = spec.data.load(spec.seeds.data, folder, device)
-    model = build(spec, data, device, sources(data, folder, recall))
-    prefix = prepared(spec, model, data, shelf or Shelf())
+    meter, shelf = Meter(device), shelf or Shelf()
+    data = shelf.data(spec.data, spec.seeds.data, device, lambda: spec.data.load(spec.seeds.data, folder, device))
+    model = build(spec, data, device, sources(data, folder, recall), shelf)
+    prefix = prepared(spec, model, data, shelf)
     start = meter.seconds
     fitted = spec.solver.fit(problem(spec, model, data, prefix, watch))
     fit_s = meter.seconds - start
@@ -89,12 +93,17 @@ def sources(data: Dataset, folder: Path, recall: Recall) -> Sources:
     return Sources(rows, recall, folder)
 
 
-def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources = NOTHING) -> Model:
+def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources = NOTHING, shelf: Shelf | None = None) -> Model:
     """The network with its weights drawn and split, before anything is fitted."""
-    net = spec.solver.network(spec.arch.build(data.task), data.task)
+    net = copy.deepcopy(spec.network())
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
-    drawn = draw(spec.init, net, spec.seeds.weights, sources)
-    weights = {name: channels_last(tensor.to(device, dtype)) for name, tensor in drawn.items()}
+
+    def drawn() -> Weights:
+        tensors = draw(spec.init, net, spec.seeds.weights, sources)
+        return {name: channels_last(tensor.to(device, dtype)) for name, tensor in tensors.items()}
+
+    shapes = tuple((name, tensor.shape) for name, tensor in net.named_parameters())
+    weights = (shelf or Shelf()).weights(spec.network_key, shapes, drawn)
     selection = spec.subset.select(net, spec.seeds.subset)
     sides = split(weights, selection, frozen_rows=spec.subset.frozen_rows)
     return Model(net, sides, spec.subset.statistics, data.scale, spec.precision)
@@ -110,7 +119,8 @@ def prepared(spec: RunSpec, model: Model, data: Dataset, shelf: Shelf) -> Prefix
     (shelf if shared else Shelf()).record_statistics(model, data.train.x)
     seen_often = spec.solver.fits_everything and data.augment is None
     splits = SPLITS if shared else SPLITS[:2] if seen_often else ()
-    return Prefix(model, data, kept(model, data, splits, shelf, shared=shared))
+    outputs = kept(model, data, splits, shelf, shared=shared)
+    return Prefix(model, data, outputs, shelf.once(model.units_below, model.device) if shared else alone)
 
 
 def problem(spec: RunSpec, model: Model, data: Dataset, prefix: Prefix, watch: Watch) -> Problem:
@@ -129,6 +139,7 @@ def problem(spec: RunSpec, model: Model, data: Dataset, prefix: Prefix, watch: W
         order=stream(spec.seeds.order, "order"),
         watch=watch,
         begins=spec.subset.begins(model.net, spec.seeds.subset),
+        once=prefix.once,
     )
 
 
@@ -193,7 +204,7 @@ def new_record(
         metrics=metrics,
         cost=cost,
         environment=environment(device),
-        version=version("randfeat"),
+        version=VERSION,
         written=now(),
     )
 

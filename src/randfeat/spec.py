@@ -78,7 +78,7 @@ class RunSpec:
 
     def network(self) -> Network:
         """What is run of the architecture built for the data, on the meta device."""
-        return _network(self.arch, self.solver, self.data.task)
+        return self.solver.network(_network(self.arch, self.data.task), self.data.task)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> RunSpec:
@@ -110,26 +110,26 @@ class RunSpec:
             "precision": self.precision,
         }
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
         """12 hexadecimal digits of SHA-256 over the spec's canonical JSON, settings at their default left out."""
         identity: dict[str, Any] = {family: getattr(self, family).identity() for family in FAMILIES}
         return _digits(identity | {"seeds": self.seeds.identity(), "precision": self.precision})
 
-    @property
+    @functools.cached_property
     def network_key(self) -> str:
         """The same over what the data and the network as drawn are a function of; runs with one of these share both."""
         identity: dict[str, Any] = {family: getattr(self, family).identity() for family in ("data", "arch", "init")}
         return _digits(identity | {"seeds": [self.seeds.data, self.seeds.weights], "precision": self.precision})
 
-    @property
+    @functools.cached_property
     def n_frozen(self) -> int:
         """How many units come before the first in which something trains."""
         net = self.network()
         live = {unit_of(name) for name, choice in self.subset.select(net, self.seeds.subset).items() if choice is not False}
         return first_of(net, live)
 
-    @property
+    @functools.cached_property
     def twin(self) -> RunSpec:
         """The fully trained run on the same data, architecture, law and seeds. A fully trained run is its own twin."""
         if isinstance(self.subset, All):
@@ -168,9 +168,9 @@ def _example(word: str) -> str:
 
 
 @functools.lru_cache(maxsize=32)
-def _network(arch: AbstractArch, solver: AbstractSolver, task: Task) -> Network:
+def _network(arch: AbstractArch, task: Task) -> Network:
     try:
-        return solver.network(arch.build(task), task)
+        return arch.build(task)
     except RuntimeError as error:
         if "overflow" not in str(error):
             raise

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from randfeat.prefix import Shelf
 from randfeat.record import Record, Status
 from randfeat.run import Recall, Run, new_record, now, parameters, run_one, weights_left
+from randfeat.shelf import Shelf
 from randfeat.solver import Fitted, Watch
 from randfeat.spec import RunSpec
 from randfeat.store import Store

@@ -3,9 +3,11 @@
 from randfeat.solver.adam import Adam as Adam
 from randfeat.solver.base import AbstractSolver as AbstractSolver
 from randfeat.solver.base import Fitted as Fitted
+from randfeat.solver.base import Once as Once
 from randfeat.solver.base import Problem as Problem
 from randfeat.solver.base import Step as Step
 from randfeat.solver.base import Watch as Watch
+from randfeat.solver.base import alone as alone
 from randfeat.solver.logistic import Logistic as Logistic
 from randfeat.solver.pinv import Pinv as Pinv
 from randfeat.solver.ridge import Ridge as Ridge

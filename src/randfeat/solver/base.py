@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -27,6 +28,14 @@ class Step:
 
 Watch = Callable[[Step], None]
 
+Once = Callable[[Hashable, Callable[[], Any], float], Any]
+"""(name, what makes it, its bytes) -> the thing of that name, which another fit on the same rows may have made."""
+
+
+def alone(name: Hashable, make: Callable[[], Any], n_bytes: float) -> Any:
+    """A :data:`Once` that shares nothing."""
+    return make()
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -44,6 +53,7 @@ class Problem:
         order: the stream of the order of the rows, of augmentation and of dropout.
         watch: is told about progress.
         begins: tensor name -> share of the training before which it stays as drawn; those that are not named begin at once.
+        once: computes what fits on the same rows can share, such as a Gram matrix, unless another fit has done so.
     """
 
     trained: Weights
@@ -58,6 +68,7 @@ class Problem:
     order: Stream
     watch: Watch
     begins: Mapping[str, float] = field(default_factory=dict)
+    once: Once = alone
 
 
 @dataclass(frozen=True)

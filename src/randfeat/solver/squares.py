@@ -32,7 +32,14 @@ def rows(problem: Problem) -> Rows:
 
 
 def gathered(problem: Problem, product: Product, block: int | None = None) -> AbstractSystem:
-    """The training rows as a system to solve: primal while P <= N, else dual."""
+    """The training rows as a system to solve, formed once for all fits on them: primal while P <= N, else dual."""
+    n, p = len(problem.train), n_features(problem)
+    n_bytes = 8 * min(n, p) ** 2 + (8 * n * p if p > n else 0)
+    system: AbstractSystem = problem.once((gathered, product, block), lambda: _gathered(problem, product, block), n_bytes)
+    return system
+
+
+def _gathered(problem: Problem, product: Product, block: int | None) -> AbstractSystem:
     n, p = len(problem.train), n_features(problem)
     if p <= n:
         system = Primal(product, None if block is None else min(block, n))
