@@ -11,6 +11,7 @@ from torch import Tensor
 from randfeat.network import Network
 from randfeat.part import Part
 from randfeat.seeds import Stream
+from randfeat.solver.checkpoint import NEVER, Checkpoint
 from randfeat.split import Selection
 from randfeat.typing import Examples, Task, Weights
 
@@ -44,6 +45,8 @@ class Problem:
         order: the stream of the order of the rows, of augmentation and of dropout.
         watch: is told about progress.
         begins: tensor name -> share of the training before which it stays as drawn; those that are not named begin at once.
+        buffers: what moves while training beside the trained tensors, in place: the statistics of norm layers.
+        checkpoint: where a fit by gradient steps leaves its state and takes it up; other fits begin anew.
     """
 
     trained: Weights
@@ -58,6 +61,8 @@ class Problem:
     order: Stream
     watch: Watch
     begins: Mapping[str, float] = field(default_factory=dict)
+    buffers: Weights = field(default_factory=dict)
+    checkpoint: Checkpoint = NEVER
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class Fitted:
         reason: what happened, where the status is not ``ok``; or that a fit which counts ended before its minimum.
         curve: one mapping per epoch, or per penalty; under ``epoch`` how often the rows had been gone through.
         chosen: what was chosen on the validation rows, such as the penalty or the epoch.
+        earlier_s: seconds that went into it before an interruption.
     """
 
     trained: Weights
@@ -77,6 +83,7 @@ class Fitted:
     reason: str = ""
     curve: list[dict[str, float]] = field(default_factory=list)
     chosen: dict[str, float] = field(default_factory=dict)
+    earlier_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
