@@ -24,7 +24,7 @@ from randfeat.prefix import SPLITS, Prefix, kept
 from randfeat.record import Record, Status
 from randfeat.seeds import stream
 from randfeat.shelf import Shelf
-from randfeat.solver import Fitted, Problem, Watch, alone
+from randfeat.solver import NEVER, Checkpoint, Fitted, Problem, Watch, alone
 from randfeat.spec import RunSpec
 from randfeat.split import n_trained, split
 from randfeat.typing import Examples, Weights
@@ -52,6 +52,7 @@ def run_one(
     watch: Watch = lambda step: None,
     recall: Recall = NOTHING.recall,
     shelf: Shelf | None = None,
+    checkpoint: Checkpoint = NEVER,
 ) -> Run:
     """Fit what the spec's subset trains, and score it.
 
@@ -62,6 +63,7 @@ def run_one(
         watch: is told about progress.
         recall: gives the weights of runs on record, to laws that start from one.
         shelf: what other runs of the command may have computed already.
+        checkpoint: where a fit by gradient steps leaves its state, and goes on from after an interruption.
 
     Raises:
         DataError: the data set is missing or malformed.
@@ -71,15 +73,15 @@ def run_one(
     model = build(spec, data, device, sources(data, folder, recall), shelf)
     prefix = prepared(spec, model, data, shelf)
     start = meter.seconds
-    fitted = spec.solver.fit(problem(spec, model, data, prefix, watch))
-    fit_s = meter.seconds - start
+    fitted = spec.solver.fit(problem(spec, model, data, prefix, watch, checkpoint))
+    fit_s = fitted.earlier_s + meter.seconds - start
     model.record_statistics(fitted.trained, prefix.blocks("train"), model.moving)
     metrics = score(model, fitted.trained, prefix) if fitted.status == Status.OK else {}
     if not all(map(math.isfinite, metrics.values())):
         fitted, metrics = replace(fitted, status=Status.NON_FINITE, reason="the final scores were not finite"), {}
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
     counts = parameters(spec)
-    cost = {"fit_s": fit_s, "total_s": meter.seconds, "peak_mib": meter.peak_mib, **counts}
+    cost = {"fit_s": fit_s, "total_s": fitted.earlier_s + meter.seconds, "peak_mib": meter.peak_mib, **counts}
     record = new_record(spec, device, fitted, metrics | chosen, cost)
     return Run(record, fitted.curve, _arrays(fitted.trained | _statistics(model)))
 
@@ -123,7 +125,9 @@ def prepared(spec: RunSpec, model: Model, data: Dataset, shelf: Shelf) -> Prefix
     return Prefix(model, data, outputs, shelf.once(model.units_below, model.device) if shared else alone)
 
 
-def problem(spec: RunSpec, model: Model, data: Dataset, prefix: Prefix, watch: Watch) -> Problem:
+def problem(
+    spec: RunSpec, model: Model, data: Dataset, prefix: Prefix, watch: Watch, checkpoint: Checkpoint = NEVER
+) -> Problem:
     """The fit as the solver sees it. Rows that are changed at random pass through the prefix anew each time."""
     seen = prefix if data.augment is None else Prefix(model, data, {})
     return Problem(
@@ -140,6 +144,8 @@ def problem(spec: RunSpec, model: Model, data: Dataset, prefix: Prefix, watch: W
         watch=watch,
         begins=spec.subset.begins(model.net, spec.seeds.subset),
         once=prefix.once,
+        buffers=_statistics(model),
+        checkpoint=checkpoint,
     )
 
 

@@ -8,6 +8,9 @@ from randfeat.solver.base import Problem as Problem
 from randfeat.solver.base import Step as Step
 from randfeat.solver.base import Watch as Watch
 from randfeat.solver.base import alone as alone
+from randfeat.solver.checkpoint import NEVER as NEVER
+from randfeat.solver.checkpoint import Checkpoint as Checkpoint
+from randfeat.solver.checkpoint import Timed as Timed
 from randfeat.solver.logistic import Logistic as Logistic
 from randfeat.solver.pinv import Pinv as Pinv
 from randfeat.solver.ridge import Ridge as Ridge

@@ -12,6 +12,7 @@ from torch import Tensor
 from randfeat.network import Network
 from randfeat.part import Part
 from randfeat.seeds import Stream
+from randfeat.solver.checkpoint import NEVER, Checkpoint
 from randfeat.split import Selection
 from randfeat.typing import Examples, Task, Weights
 
@@ -54,6 +55,8 @@ class Problem:
         watch: is told about progress.
         begins: tensor name -> share of the training before which it stays as drawn; those that are not named begin at once.
         once: computes what fits on the same rows can share, such as a Gram matrix, unless another fit has done so.
+        buffers: what moves while training beside the trained tensors, in place: the statistics of norm layers.
+        checkpoint: where a fit by gradient steps leaves its state and takes it up; other fits begin anew.
     """
 
     trained: Weights
@@ -69,6 +72,8 @@ class Problem:
     watch: Watch
     begins: Mapping[str, float] = field(default_factory=dict)
     once: Once = alone
+    buffers: Weights = field(default_factory=dict)
+    checkpoint: Checkpoint = NEVER
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class Fitted:
         reason: what happened, where the status is not ``ok``; or that a fit which counts ended before its minimum.
         curve: one mapping per epoch, or per penalty; under ``epoch`` how often the rows had been gone through.
         chosen: what was chosen on the validation rows, such as the penalty or the epoch.
+        earlier_s: seconds that went into it before an interruption.
     """
 
     trained: Weights
@@ -88,6 +94,7 @@ class Fitted:
     reason: str = ""
     curve: list[dict[str, float]] = field(default_factory=list)
     chosen: dict[str, float] = field(default_factory=dict)
+    earlier_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
