@@ -33,8 +33,8 @@ LAYER = {
     **dict.fromkeys([*FAMILIES, "cases", "config"], 1),
     **dict.fromkeys(["spec", "record"], 2),
     **dict.fromkeys(["run", "store", "prefix", "shelf"], 3),
-    **dict.fromkeys(["plan", "report"], 4),
-    **dict.fromkeys(["sweep", "probing"], 5),
+    **dict.fromkeys(["plan", "report", "work", "crew", "tail", "reservation", "states"], 4),
+    **dict.fromkeys(["sweep", "processes", "probing"], 5),
     **dict.fromkeys(["claims", "study"], 6),
     "cli": 7,
 }

@@ -20,7 +20,7 @@ from randfeat.solver import Sgd
 from randfeat.spec import RunSpec
 from randfeat.split import split
 from randfeat.store import Store
-from randfeat.sweep import run_missing, save
+from randfeat.sweep import View, run_missing, save
 
 CPU = torch.device("cpu")
 SMALL = ["data.n_train=200", "data.n_test=50"]
@@ -259,13 +259,16 @@ def test_what_is_on_record_is_not_run_again_and_a_twin_is_shared(tmp_path):
     other = spec_of("conf=elm", "arch.width=20", "twin.epochs=1", "solver.penalty=5")
     assert last.twin.key == other.twin.key
     ran = []
+
+    class Listening(View):
+        def finished(self, spec, run):
+            ran.append(spec.key)
+
     store = Store(tmp_path)
     for _ in range(2):
-        run_missing(
-            [last, last.twin, other, other.twin], store, CPU, data_folder(None), finished=lambda r: ran.append(r.record.key)
-        )
+        run_missing([last, last.twin, other, other.twin], store, CPU, data_folder(None), view=Listening())
     assert ran == [last.key, other.key, last.twin.key]
-    run_missing([last], store, CPU, data_folder(None), force=True, finished=lambda r: ran.append(r.record.key))
+    run_missing([last], store, CPU, data_folder(None), force=True, view=Listening())
     assert ran[3:] == [last.key]
 
 
@@ -274,7 +277,7 @@ def test_what_is_on_record_is_not_run_again_and_a_twin_is_shared(tmp_path):
 )
 def test_not_enough_memory_is_a_record_that_is_tried_again(tmp_path, monkeypatch, allocate):
     spec = spec_of("conf=elm", "arch.width=20")
-    monkeypatch.setattr("randfeat.sweep.run_one", lambda *args: allocate())
+    monkeypatch.setattr("randfeat.work.run_one", lambda *args, **settings: allocate())
     records = run_missing([spec], Store(tmp_path), CPU, data_folder(None))
     assert records[spec.key].status == Status.OUT_OF_MEMORY
     assert re.search("allocate|CUDA", records[spec.key].reason)

@@ -31,9 +31,18 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+_sharers = 1
+
+
+def share_memory(n: int) -> None:
+    """From now on this process keeps what :func:`fits` in its share of the memory, there being ``n`` like it."""
+    global _sharers
+    _sharers = n
+
+
 def fits(n_bytes: float, device: torch.device) -> bool:
-    """Whether what could be computed anew may be kept: if it takes at most half of the memory that is left."""
-    return n_bytes <= memory_left(device) / 2
+    """Whether what could be computed anew may be kept: if it takes at most half of this process's share of what is left."""
+    return n_bytes <= memory_left(device) / (2 * _sharers)
 
 
 def memory_left(device: torch.device) -> float:

@@ -30,12 +30,16 @@ class Model:
         statistics: ``auto``, ``batch`` or ``fixed``, see :class:`randfeat.subset.AbstractSubset`.
         scale: rows of the data -> inputs of the network.
         precision: ``mixed`` multiplies in bfloat16 and keeps everything else in float32.
+
+    Attributes:
+        pieces: blocks of rows pass in so many, to need less memory, wherever every row is by itself.
     """
 
     def __init__(
         self, net: Network, weights: Split, statistics: str, scale: Callable[[Tensor], Tensor], precision: Precision
     ) -> None:
         self.net, self.weights, self.scale, self.mixed = net, weights, scale, precision == "mixed"
+        self.pieces, self._recording = 1, False
         some = next(iter([*weights.trained.values(), *weights.frozen.values()]))
         self.device, self.dtype = some.device, some.dtype
         self.buffers = fresh_buffers(net, self.device, self.dtype)
@@ -84,10 +88,18 @@ class Model:
         Where the first ``done`` units are computed already, ``x`` is what they gave.
         """
         with torch.no_grad():
-            if done:
-                rest = self.net[done : self.first]
-                return self._call(rest, _names(rest), self.weights.frozen, x)
-            return self._call(self._below, self._names_below, self.weights.frozen, self.scale(x).to(self.dtype))
+            pieces = [self._prefix(rows, done) for rows in self._cut(x)]
+            return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def _prefix(self, x: Tensor, done: int) -> Tensor:
+        if done:
+            rest = self.net[done : self.first]
+            return self._call(rest, _names(rest), self.weights.frozen, x)
+        return self._call(self._below, self._names_below, self.weights.frozen, self.scale(x).to(self.dtype))
+
+    def _cut(self, x: Tensor) -> Iterable[Tensor]:
+        """Rows in pieces; all at once where norm layers look at them together."""
+        return [x] if self._recording else x.tensor_split(min(self.pieces, max(1, len(x))))
 
     def suffix(self, trained: Weights, z: Tensor) -> Tensor:
         """What the first unit that trains sees -> class scores (N, K), differentiable in ``trained``."""
@@ -111,7 +123,7 @@ class Model:
     def scores(self, trained: Weights, blocks: Iterable[Tensor]) -> Tensor:
         """Class scores (N, K), from what the first unit that trains sees, block by block."""
         self.score_mode()
-        return torch.cat([self.suffix(trained, z) for z in blocks])
+        return torch.cat([self.suffix(trained, rows) for z in blocks for rows in self._cut(z)])
 
     @torch.no_grad()
     def record_statistics(self, trained: Weights, blocks: Iterable[Tensor], layers: list[str]) -> None:
@@ -131,8 +143,10 @@ class Model:
             self.recorders[name].train()
             self.recorders[name].momentum = None  # the plain average over the blocks
             self.buffers[f"{name}.num_batches_tracked"].zero_()
+        self._recording = True
         for z in blocks:
             self.suffix(trained, z)
+        self._recording = False
         for name, momentum in momenta.items():
             self.recorders[name].momentum = momentum
         self.score_mode()

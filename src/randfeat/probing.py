@@ -36,8 +36,9 @@ from randfeat.run import Recall, now, sources
 from randfeat.seeds import stream
 from randfeat.spec import RunSpec, Seeds
 from randfeat.store import Store
-from randfeat.sweep import memory_was_short, recalling
+from randfeat.sweep import recalling
 from randfeat.typing import Examples, Weights
+from randfeat.work import memory_was_short
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ class Status(StrEnum):
     NON_FINITE = "non_finite"
     SINGULAR = "singular"
     OUT_OF_MEMORY = "out_of_memory"
+    FAILED = "failed"
 
     @property
     def sentence(self) -> str:
@@ -40,6 +41,7 @@ _SENTENCES = {
     Status.NON_FINITE: "A loss or a weight stopped being a finite number; the same spec would do so again.",
     Status.SINGULAR: "The linear system has no unique solution; a penalty above zero gives it one.",
     Status.OUT_OF_MEMORY: "The device ran out of memory; the run is tried again next time.",
+    Status.FAILED: "An error ended the run, or its worker; it is tried again next time.",
 }
 
 
@@ -73,8 +75,8 @@ class Record:
 
     @property
     def finished(self) -> bool:
-        """Whether running it again would only repeat it; lack of memory depends on the machine and is tried again."""
-        return self.status is not Status.OUT_OF_MEMORY
+        """Whether running it again would only repeat it; an error, or lack of memory, may be gone by then."""
+        return self.status not in (Status.OUT_OF_MEMORY, Status.FAILED)
 
     @property
     def moment(self) -> datetime:

@@ -53,6 +53,7 @@ def run_one(
     recall: Recall = NOTHING.recall,
     shelf: Shelf | None = None,
     checkpoint: Checkpoint = NEVER,
+    pieces: int = 1,
 ) -> Run:
     """Fit what the spec's subset trains, and score it.
 
@@ -64,6 +65,7 @@ def run_one(
         recall: gives the weights of runs on record, to laws that start from one.
         shelf: what other runs of the command may have computed already.
         checkpoint: where a fit by gradient steps leaves its state, and goes on from after an interruption.
+        pieces: blocks of rows pass the network in so many, to need less memory; the numbers are the same but for rounding.
 
     Raises:
         DataError: the data set is missing or malformed.
@@ -71,6 +73,7 @@ def run_one(
     meter, shelf = Meter(device), shelf or Shelf()
     data = shelf.data(spec.data, spec.seeds.data, device, lambda: spec.data.load(spec.seeds.data, folder, device))
     model = build(spec, data, device, sources(data, folder, recall), shelf)
+    model.pieces = pieces
     prefix = prepared(spec, model, data, shelf)
     start = meter.seconds
     fitted = spec.solver.fit(problem(spec, model, data, prefix, watch, checkpoint))

@@ -5,6 +5,8 @@ Nothing outside this module knows the names of the files::
     runs*.jsonl                 one record per line; this process appends to runs.jsonl, readers take the union
     curves/<key>.csv            what was measured while the run trained
     tensors/<key>.safetensors   its tensors
+    states/<key>                what an interrupted fit goes on from, see :mod:`randfeat.states`
+    .runs.taken                 which runs processes are busy with, see :mod:`randfeat.reservation`
     tensorboard/<key>/          its event files
     probes*.jsonl               records of probes, which are no runs: ``Store(folder, "probes")``
 """
@@ -45,6 +47,16 @@ class Store:
         self.problems: list[str] = []
 
     @property
+    def taken(self) -> Path:
+        """The file in which processes say what they are busy with."""
+        return self.folder / f".{self.stem}.taken"
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that readers take the union of, in the order in which they are read."""
+        return sorted(self.folder.glob(f"{self.stem}*.jsonl"))
+
+    @property
     def file(self) -> Path:
         """The file that this process appends to."""
         return self.folder / f"{self.stem}.jsonl"
@@ -83,7 +95,7 @@ class Store:
         Raises:
             NewerFormatError: a later randfeat wrote a line.
         """
-        records, self.problems = read_records(sorted(self.folder.glob(f"{self.stem}*.jsonl")))
+        records, self.problems = read_records(self.files)
         return records
 
     def some_records(self) -> list[Record]:
@@ -122,7 +134,7 @@ class Store:
         """Write ``curves/<key>.csv``, one line per row; a cell that a row lacks stays empty."""
         path = self.folder / "curves" / f"{key}.csv"
         names = list(dict.fromkeys(name for row in rows for name in row))
-        with _replaced(path) as part, part.open("w", newline="") as file:
+        with replaced(path) as part, part.open("w", newline="") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(rows)
@@ -135,7 +147,7 @@ class Store:
 
         path = self._tensors(key)
         in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}  # save reads raw memory
-        with _replaced(path) as part:
+        with replaced(path) as part:
             part.write_bytes(save(in_order, metadata))
         return path
 
@@ -262,7 +274,7 @@ def _locked(file: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of ``path`` once it is whole."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,24 +1,200 @@
-"""Runs what is not on record yet, in this process, and saves each run as soon as it is done."""
+"""Runs what is not on record yet: hands a plan out to a crew, saves each run as soon as it is done, and loses nothing else."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from randfeat.crew import AbstractCrew, Here
+from randfeat.errors import DataError
+from randfeat.plan import Group, Plan, plan
 from randfeat.record import Record, Status
-from randfeat.run import Recall, Run, new_record, now, parameters, run_one, weights_left
-from randfeat.shelf import Shelf
-from randfeat.solver import Fitted, Watch
+from randfeat.reservation import Reservations
+from randfeat.run import Recall, Run, now, weights_left
+from randfeat.solver import Step
 from randfeat.spec import RunSpec
+from randfeat.states import States
 from randfeat.store import Store
+from randfeat.tail import Tail
 from randfeat.typing import Weights
+from randfeat.work import Event, Finished, Job, Lost, Refused, Saved, Started, Stepped, Worker, failed
 
-Started = Callable[[RunSpec], Watch]
-Finished = Callable[[Run], None]
+TRIES = 3
+"""A run whose worker ends so many times is not handed out again."""
+
+STATE_S = 120.0
+"""Seconds from one saved state of a fit to the next."""
+
+LOOK_S = 1.0
+"""Seconds between two looks at runs that another process has taken."""
+
+
+class View:
+    """What someone sees of a sweep; this one shows nothing."""
+
+    def planned(self, plan: Plan) -> None:
+        """What is to be done, before it begins."""
+
+    def started(self, spec: RunSpec) -> None:
+        """A run begins, for the first time or again."""
+
+    def stepped(self, spec: RunSpec, step: Step) -> None:
+        """Its fit has come this far."""
+
+    def finished(self, spec: RunSpec, run: Run) -> None:
+        """It has ended, well or not, and is on record."""
+
+    def elsewhere(self, spec: RunSpec, record: Record) -> None:
+        """Another process has done it."""
+
+    def lost(self, spec: RunSpec, ended: str) -> None:
+        """Its worker is gone; it is handed out again."""
+
+
+class Sweep:
+    """A plan under way: the desk at which a crew gets its jobs, see :class:`randfeat.crew.Desk`.
+
+    Args:
+        plan: what is to be run.
+        store: where records go.
+        tail: what others write there.
+        reservations: in the same folder.
+        view: is told of everything, after it is saved.
+    """
+
+    def __init__(self, plan: Plan, store: Store, tail: Tail, reservations: Reservations, view: View) -> None:
+        self.store, self.reservations, self.view = store, reservations, view
+        self.records = dict(plan.done)
+        self.specs = {spec.key: spec for spec in plan.wanted}
+        self._one_data_set = len({(spec.data, spec.seeds.data) for spec in plan.wanted}) == 1
+        self._queue = deque(plan.groups)
+        self._elsewhere: list[Group] = []
+        self._looked = time.monotonic()
+        self._under_way: set[str] = set()
+        self._current: set[str] = set()
+        self._losses: Counter[str] = Counter()
+        self._tail, self._states = tail, States(store.folder)
+
+    @property
+    def done(self) -> bool:
+        """Whether every run is on record."""
+        return not (self._queue or self._elsewhere or self._under_way)
+
+    def give(self) -> Job | None:
+        """The next job, of runs that no other process has taken; None where there is none at the moment."""
+        if self._elsewhere and time.monotonic() - self._looked >= LOOK_S:
+            self._look_again()
+        while self._queue:
+            group = self._queue.popleft()
+            mine = {spec.key for spec in group.specs if self.reservations.take(spec.key)}
+            if others := tuple(spec for spec in group.specs if spec.key not in mine):
+                self._elsewhere.append(Group(others))
+            self._read_news()
+            for key in mine & self.records.keys():
+                self.reservations.free(key)
+            if specs := tuple(spec for spec in group.specs if spec.key in mine - self.records.keys()):
+                self._under_way.update(spec.key for spec in specs)
+                states = {spec.key: state for spec in specs if (state := self._states.load(spec.key)) is not None}
+                return Job(Group(specs), states)
+        return None
+
+    def tell(self, event: Event) -> None:
+        """Take in what has happened.
+
+        Raises:
+            DataError: the one data set of all runs is missing or malformed.
+            ResultsError: something could not be written.
+        """
+        match event:
+            case Started(key):
+                self._current.add(key)
+                self.view.started(self.specs[key])
+            case Stepped(key, step):
+                self.view.stepped(self.specs[key], step)
+            case Saved(key, state):
+                self._states.save(key, state)
+            case Finished(run):
+                self._keep(run)
+            case Refused(run):
+                if self._one_data_set:
+                    raise DataError(run.record.reason)
+                self._keep(run)
+            case Lost(job, ended):
+                self._hand_out_again(job, ended)
+
+    def _keep(self, run: Run) -> None:
+        key = run.record.key
+        try:
+            save(run, self.store)
+        finally:
+            self.records[key] = run.record
+            self._under_way.discard(key)
+            self._current.discard(key)
+            self.reservations.free(key)
+        self._states.drop(key)
+        self.view.finished(self.specs[key], run)
+
+    def _hand_out_again(self, job: Job, ended: str) -> None:
+        rest = [spec for spec in job.group.specs if spec.key in self._under_way]
+        begun = [spec for spec in rest if spec.key in self._current] or rest[:1]
+        for spec in rest:
+            self._under_way.discard(spec.key)
+            self._current.discard(spec.key)
+        for spec in begun:
+            self._losses[spec.key] += 1
+            self.view.lost(spec, ended)
+            if self._losses[spec.key] >= TRIES:
+                reason = f"its worker {ended}, {TRIES} times; the system ends a process where memory runs out"
+                self._keep(failed(spec, torch.device("cpu"), Status.FAILED, reason))
+        again = tuple(spec for spec in rest if self._losses[spec.key] < TRIES)
+        for spec in again:
+            self.reservations.free(spec.key)
+        if again:
+            self._queue.appendleft(Group(again))
+
+    def _look_again(self) -> None:
+        self._looked = time.monotonic()
+        self._queue.extend(self._elsewhere)
+        self._elsewhere = []
+
+    def _read_news(self) -> None:
+        for record in self._tail.news():
+            if record.key in self.specs and record.key not in self.records and record.finished:
+                self.records[record.key] = record
+                self.view.elsewhere(self.specs[record.key], record)
+
+
+def carry_out(
+    specs: Iterable[RunSpec], store: Store, crew: AbstractCrew, *, force: bool = False, view: View | None = None
+) -> dict[str, Record]:
+    """The records of these specs by key: from the store where they are finished, else run now.
+
+    Args:
+        specs: what is wanted; one that comes twice is run once.
+        store: where records are and go.
+        crew: who does it.
+        force: run again what is on record.
+        view: is told of everything.
+
+    Raises:
+        DataError: the one data set of all runs is missing or malformed.
+        ResultsError: something could not be written.
+    """
+    view = view or View()
+    store.prepare()
+    tail = Tail(store)  # before the store is read, so that no record comes in between
+    planned = plan(specs, {} if force else store.finished(), crew.places)
+    planned = replace(planned, done=_beside(planned, store))
+    view.planned(planned)
+    with Reservations(store.taken) as reservations:
+        sweep = Sweep(planned, store, tail, reservations, view)
+        crew.work(sweep)
+        return sweep.records
 
 
 def run_missing(
@@ -28,59 +204,34 @@ def run_missing(
     folder: Path,
     *,
     force: bool = False,
-    started: Started = lambda spec: lambda step: None,
-    finished: Finished = lambda run: None,
+    view: View | None = None,
 ) -> dict[str, Record]:
-    """The records of these specs by key: from the store where they are finished, else run now.
+    """The records of these specs by key: from the store where they are finished, else run now, in this process.
 
     Args:
-        specs: what is wanted; a spec that comes twice is run once. Runs of one network come after each other and share
-            what nothing trains.
+        specs: what is wanted.
         store: where records are and go.
         device: where to run.
         folder: where the data sets lie.
         force: run again what is on record.
-        started: is told of every run that begins and gives what watches its progress.
-        finished: is told of every run that ends, after it is saved.
+        view: is told of everything.
+
+    Raises:
+        RandfeatError: a run cannot be done as its words have it. Other errors come through as they are.
     """
-    store.prepare()
-    records = {} if force else dict(store.finished())
-    wanted = _together(specs)
-    missing = {spec.key: spec.network_key for spec in wanted if spec.key not in records and spec.key != spec.twin.key}
-    shelf = Shelf([network for network, runs in Counter(missing.values()).items() if runs > 1])
-    for spec in wanted:
-        if spec.key in records:
-            records[spec.key] = _beside(records[spec.key], spec, store)
-            continue
-        run = _run_or_reason(spec, device, folder, started(spec), recalling(store, folder), shelf)
-        save(run, store)
-        records[spec.key] = run.record
-        finished(run)
-    return records
+    worker = Worker(device, folder, recalling(store, folder), STATE_S, strict=True)
+    return carry_out(specs, store, Here(worker), force=force, view=view)
 
 
-def _together(specs: Iterable[RunSpec]) -> list[RunSpec]:
-    """The specs, those of one network after each other: the least frozen first, for others go on from what it computes.
-
-    Fully trained twins come last.
-    """
-    networks: dict[str, list[RunSpec]] = {}
-    for spec in specs:
-        networks.setdefault(spec.network_key, []).append(spec)
-    return [
-        spec
-        for group in networks.values()
-        for spec in sorted(group, key=lambda spec: (spec.key == spec.twin.key, spec.n_frozen))
-    ]
-
-
-def _beside(record: Record, spec: RunSpec, store: Store) -> Record:
-    """The record with the twin that is asked for now: another solver of the twin makes another twin, and not another run."""
-    if record.twin == spec.twin.key:
-        return record
-    record = replace(record, twin=spec.twin.key, spec=spec.to_mapping(), written=now())
-    store.append(record)
-    return record
+def _beside(plan: Plan, store: Store) -> dict[str, Record]:
+    """The records of what is done, with the twins asked for now: another solver of the twin is no other run."""
+    done = dict(plan.done)
+    for spec in plan.wanted:
+        record = done.get(spec.key)
+        if record is not None and record.twin != spec.twin.key:
+            done[spec.key] = replace(record, twin=spec.twin.key, spec=spec.to_mapping(), written=now())
+            store.append(done[spec.key])
+    return done
 
 
 def save(run: Run, store: Store) -> None:
@@ -107,20 +258,3 @@ def recalling(store: Store, folder: Path) -> Recall:
         return weights_left(RunSpec.from_mapping(record.spec), tensors, folder, recall)
 
     return recall
-
-
-def _run_or_reason(spec: RunSpec, device: torch.device, folder: Path, watch: Watch, recall: Recall, shelf: Shelf) -> Run:
-    """The run, or where the memory did not suffice a record that says so."""
-    try:
-        return run_one(spec, device, folder, watch, recall, shelf)
-    except (MemoryError, RuntimeError) as error:
-        if not memory_was_short(error):
-            raise
-        reason = str(error).splitlines()[0] if str(error) else "not enough memory"
-        failed = Fitted({}, Status.OUT_OF_MEMORY, reason)
-        return Run(new_record(spec, device, failed, {}, parameters(spec)), [], {})
-
-
-def memory_was_short(error: Exception) -> bool:
-    """Whether an error says so: torch has one of its own on CUDA and words on the CPU, numpy raises MemoryError."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

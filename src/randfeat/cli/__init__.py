@@ -14,6 +14,7 @@ from randfeat.cli.probe import probe
 from randfeat.cli.reproduce import reproduce
 from randfeat.cli.run import run
 from randfeat.cli.show import show
+from randfeat.cli.sweep import sweep
 from randfeat.cli.table import table
 from randfeat.errors import RandfeatError
 
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (run, reproduce, table, diff, probe, show, ls):
+for verb in (run, sweep, reproduce, table, diff, probe, show, ls):
     app.command()(verb)
 
 

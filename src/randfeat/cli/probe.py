@@ -39,14 +39,13 @@ def probe(
     """Measure random networks before any training. A word may list values: init=he,glorot or arch.depth=range(1,5)."""
     import torch
 
-    from randfeat.config import combinations, compose
+    from randfeat.config import mappings
     from randfeat.places import data_folder
     from randfeat.probe.catalogue import Probe, measures
     from randfeat.probing import ProbeSpec, probe_missing
     from randfeat.store import Store, make_writable
 
-    mappings = [compose(each) for each in combinations(words or [])]
-    specs = list(dict.fromkeys(ProbeSpec.from_mapping(mapping, Probe(rows=rows)) for mapping in mappings))
+    specs = list(dict.fromkeys(ProbeSpec.from_mapping(mapping, Probe(rows=rows)) for _, mapping in mappings(words or [])))
     chosen = measures(measure.split(",") if measure else _usual(specs))
     only = _units(unit.split(","), specs, chosen) if unit else []
     store, folder, where = Store(results, "probes"), data_folder(data_dir), device_of(device)

@@ -14,8 +14,6 @@ from randfeat.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-    from randfeat.record import Record
-    from randfeat.run import Run
     from randfeat.store import Store
 
 
@@ -42,11 +40,11 @@ def run(
     import torch
     from rich.console import Console
 
+    from randfeat.cli.outcome import print_table
     from randfeat.cli.progress import Reporter
-    from randfeat.config import combinations, compose
     from randfeat.places import data_folder
+    from randfeat.plan import specs_of, with_twins
     from randfeat.report.events import event_writer
-    from randfeat.spec import RunSpec
     from randfeat.store import Store
     from randfeat.sweep import run_missing
 
@@ -58,16 +56,10 @@ def run(
             raise ConfigError("--from KEY scores one run that is on record. Leave out --seeds, --force, --json and --log.")
         return _score_again(store, from_, words or [], where, folder)
     write_events = event_writer(log, store)
-    firsts = [RunSpec.from_mapping(compose(each)) for each in combinations(words or [])]
-    specs = [first.with_seed(k) for first in firsts for k in range(seeds)]
-    wanted = [each for spec in specs for each in ((spec, spec.twin) if twin else (spec,))]
-    with Reporter(Console(stderr=True), quiet=quiet or json, verbose=verbose) as reporter:
-
-        def finished(run: Run) -> None:
-            write_events(run.record, run.curve)
-            reporter.finished(run)
-
-        records = run_missing(wanted, store, where, folder, force=force, started=reporter.started, finished=finished)
+    specs = specs_of(words or [], seeds)
+    wanted = with_twins(specs) if twin else specs
+    with Reporter(Console(stderr=True), quiet=quiet or json, verbose=verbose, then=write_events) as reporter:
+        records = run_missing(wanted, store, where, folder, force=force, view=reporter)
     for problem in store.problems:
         print(f"note: {problem}", file=sys.stderr)
     if log and (silent := [key for key in dict.fromkeys(spec.key for spec in wanted) if not store.tensorboard(key).exists()]):
@@ -76,27 +68,9 @@ def run(
         for key in dict.fromkeys(spec.key for spec in wanted):
             print(records[key].to_line().rstrip())
     else:
-        _print_table([records[spec.key] for spec in specs], [records.get(spec.twin.key) for spec in specs], len(firsts) > 1)
+        print_table([records[spec.key] for spec in specs], [records.get(spec.twin.key) for spec in specs], len(specs) > seeds)
         if not quiet:
             print(f"On record in {store.file}: {' '.join(spec.key for spec in specs)}")
-
-
-def _print_table(runs: list[Record], twins: list[Record | None], several: bool) -> None:
-    from rich.console import Console
-
-    from randfeat.report.comparison import comparison, left_out
-    from randfeat.report.formats import Format
-    from randfeat.report.frame import frame
-    from randfeat.report.render import show, write
-    from randfeat.report.tables import summarise
-
-    on_record = list({record.key: record for record in (*runs, *twins) if record is not None}.values())
-    if several:
-        write(summarise(frame(on_record)), Format.RICH, None, Console())
-    else:
-        show(comparison(runs, twins), Console())
-    if failed := left_out(on_record):
-        print(failed)
 
 
 def _score_again(store: Store, key: str, words: list[str], device: torch.device, folder: Path) -> None:

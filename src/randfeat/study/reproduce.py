@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from randfeat.claims import Claim, Finding, Verdict
-from randfeat.config import combinations, compose
+from randfeat.config import mappings
 from randfeat.errors import ConfigError
 from randfeat.probe.catalogue import Probe, measures
 from randfeat.probing import ProbeSpec, probe_missing
@@ -53,8 +53,8 @@ def wanted(plan: Plan, size: Size) -> list[tuple[ProbeSpec, Probed]]:
     found: dict[ProbeSpec, Probed] = {}
     for probed in plan.probes:
         kinds = dict.fromkeys(measure.probe for measure in measures(probed.measures))
-        for words in combinations([*plan.words, *size.words, *probed.words]):
-            spec = ProbeSpec.from_mapping(compose(words), Probe(rows=plan.rows))
+        for _, mapping in mappings([*plan.words, *size.words, *probed.words]):
+            spec = ProbeSpec.from_mapping(mapping, Probe(rows=plan.rows))
             for k in range(size.seeds * probed.times):
                 for kind in kinds:
                     found.setdefault(spec.with_seed(k).of(Probe(kind=kind, rows=plan.rows)), probed)

@@ -1,0 +1,109 @@
+"""What is to be run: each spec once, less what is on record, in groups that share what they compute."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from randfeat.config import mappings
+from randfeat.record import Record
+from randfeat.spec import RunSpec
+
+PIECES = 4
+"""Gradient fits of one network are handed out in about so many pieces for each worker, so that all are done at one time."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that one worker does one after another, for they share what it computes."""
+
+    specs: tuple[RunSpec, ...]
+
+    @property
+    def shared(self) -> list[str]:
+        """The keys of the networks that several of the runs go on from. A fully trained run takes nothing from others."""
+        networks = Counter(spec.network_key for spec in self.specs if not is_twin(spec))
+        return [network for network, runs in networks.items() if runs > 1]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run.
+
+    Attributes:
+        wanted: every spec once, in the order given.
+        done: what of it is on record, by key.
+        groups: the rest, in the order in which it is handed out.
+    """
+
+    wanted: tuple[RunSpec, ...]
+    done: Mapping[str, Record]
+    groups: tuple[Group, ...]
+
+    @property
+    def missing(self) -> list[RunSpec]:
+        """What is to be run."""
+        return [spec for group in self.groups for spec in group.specs]
+
+
+def specs_of(words: Iterable[str], seeds: int = 1) -> list[RunSpec]:
+    """The runs that these words describe, lists in them included, with so many seeds each.
+
+    Raises:
+        ConfigError: the words mean nothing, or parts do not fit together.
+    """
+    firsts = [RunSpec.from_mapping(mapping) for _, mapping in mappings(words)]
+    return [first.with_seed(k) for first in firsts for k in range(seeds)]
+
+
+def with_twins(specs: Iterable[RunSpec]) -> list[RunSpec]:
+    """Each with its fully trained twin after it."""
+    return [each for spec in specs for each in (spec, spec.twin)]
+
+
+def plan(specs: Iterable[RunSpec], done: Mapping[str, Record], places: int = 1) -> Plan:
+    """The plan for these specs.
+
+    Runs of one data set come after each other, and among them those of one network. Of those the one with the fewest frozen
+    units comes first, for the others go on from what it computes; its fully trained twins come last.
+
+    Args:
+        specs: what is wanted; one that comes twice is run once.
+        done: the runs on record, by key.
+        places: how many workers there are. For one, a group holds all runs of a network; for several, its heads are a group,
+            and its gradient fits are cut into pieces, the longest first.
+    """
+    wanted = {spec.key: spec for spec in specs}
+    networks: dict[tuple[object, ...], dict[str, list[RunSpec]]] = {}
+    for key, spec in wanted.items():
+        if key not in done:
+            same_rows = networks.setdefault((spec.data, spec.seeds.data), {})
+            same_rows.setdefault(spec.network_key, []).append(spec)
+    n_fits = sum(spec.solver.fits_everything for runs in networks.values() for each in runs.values() for spec in each)
+    most = max(1, n_fits // (PIECES * places))
+    groups = [
+        Group(tuple(specs))
+        for same_rows in networks.values()
+        for runs in same_rows.values()
+        for specs in (_cut(runs, most) if places > 1 else [_ordered(runs)])
+    ]
+    return Plan(tuple(wanted.values()), {key: done[key] for key in wanted if key in done}, tuple(groups))
+
+
+def is_twin(spec: RunSpec) -> bool:
+    """Whether everything trains, so that the run is its own twin."""
+    return spec.key == spec.twin.key
+
+
+def _ordered(runs: list[RunSpec]) -> list[RunSpec]:
+    return sorted(runs, key=lambda spec: (is_twin(spec), spec.n_frozen))
+
+
+def _cut(runs: list[RunSpec], most: int) -> Iterator[list[RunSpec]]:
+    """Fully trained runs one by one, the other gradient fits ``most`` at a time, and the heads together."""
+    yield from ([spec] for spec in runs if is_twin(spec))
+    parts = [spec for spec in _ordered(runs) if spec.solver.fits_everything and not is_twin(spec)]
+    yield from (parts[start : start + most] for start in range(0, len(parts), most))
+    if heads := [spec for spec in _ordered(runs) if not spec.solver.fits_everything]:
+        yield heads
