@@ -204,7 +204,9 @@ def _alternatives(word: str) -> list[str]:
         return [word]
     if not override.is_discrete_sweep():
         raise ConfigError(f"{word!r} has no list of values. Use {key}=range(START,STOP,STEP) or {key}=A,B.")
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    if not (values := [f"{key}={value}" for value in override.sweep_string_iterator()]):
+        raise ConfigError(f"{word!r} lists no value. Leave it out, or give it one, as in {key}=A,B.")
+    return values
 
 
 def _parsed(word: str) -> Override:
