@@ -21,7 +21,7 @@ class Sizes(NamedTuple):
     """How far the mean test accuracies may lie apart where threads differ, and with them the rounding."""
 
 
-SIZES = Sizes(15, 6, (0.02, 0.05, 0.1, 0.2), 3, 0.02)
+SIZES = Sizes(20, 6, (0.005, 0.01, 0.02, 0.05), 3, 0.02)
 QUICK = Sizes(1, 2, (0.05,), 1, 0.2)
 
 
