@@ -71,22 +71,40 @@ def run_one(
         DataError: the data set is missing or malformed.
     """
     meter, shelf = Meter(device), shelf or Shelf()
-    data = shelf.data(spec.data, spec.seeds.data, device, lambda: spec.data.load(spec.seeds.data, folder, device))
+    data = loaded(spec, device, folder, shelf)
     model = build(spec, data, device, sources(data, folder, recall), shelf)
     model.pieces = pieces
     prefix = prepared(spec, model, data, shelf)
     start = meter.seconds
     fitted = spec.solver.fit(problem(spec, model, data, prefix, watch, checkpoint))
     fit_s = fitted.earlier_s + meter.seconds - start
+    fitted, metrics = scored(model, prefix, fitted)
+    cost = {"fit_s": fit_s, "total_s": fitted.earlier_s + meter.seconds, "peak_mib": meter.peak_mib}
+    return finished(spec, device, model, fitted, metrics, cost)
+
+
+def scored(model: Model, prefix: Prefix, fitted: Fitted) -> tuple[Fitted, dict[str, float]]:
+    """The fit with its scores, once norm layers have recorded anew; none where it is not ok, or where they are not finite."""
     model.record_statistics(fitted.trained, prefix.blocks("train"), model.moving)
     metrics = score(model, fitted.trained, prefix) if fitted.status == Status.OK else {}
     if not all(map(math.isfinite, metrics.values())):
-        fitted, metrics = replace(fitted, status=Status.NON_FINITE, reason="the final scores were not finite"), {}
+        return replace(fitted, status=Status.NON_FINITE, reason="the final scores were not finite"), {}
+    return fitted, metrics
+
+
+def finished(
+    spec: RunSpec, device: torch.device, model: Model, fitted: Fitted, metrics: dict[str, float], cost: dict[str, float]
+) -> Run:
+    """The run with its record."""
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
-    counts = parameters(spec)
-    cost = {"fit_s": fit_s, "total_s": fitted.earlier_s + meter.seconds, "peak_mib": meter.peak_mib, **counts}
-    record = new_record(spec, device, fitted, metrics | chosen, cost)
+    record = new_record(spec, device, fitted, metrics | chosen, cost | parameters(spec))
     return Run(record, fitted.curve, _arrays(fitted.trained | _statistics(model)))
+
+
+def loaded(spec: RunSpec, device: torch.device, folder: Path, shelf: Shelf) -> Dataset:
+    """The spec's data set, from the shelf where it lies there."""
+    seed = spec.seeds.data
+    return shelf.data(spec.data, seed, device, lambda: spec.data.load(seed, folder, device))
 
 
 def sources(data: Dataset, folder: Path, recall: Recall) -> Sources:

@@ -114,13 +114,13 @@ class RunSpec:
     def key(self) -> str:
         """12 hexadecimal digits of SHA-256 over the spec's canonical JSON, settings at their default left out."""
         identity: dict[str, Any] = {family: getattr(self, family).identity() for family in FAMILIES}
-        return _digits(identity | {"seeds": self.seeds.identity(), "precision": self.precision})
+        return hashed(identity | {"seeds": self.seeds.identity(), "precision": self.precision})
 
     @functools.cached_property
     def network_key(self) -> str:
         """The same over what the data and the network as drawn are a function of; runs with one of these share both."""
         identity: dict[str, Any] = {family: getattr(self, family).identity() for family in ("data", "arch", "init")}
-        return _digits(identity | {"seeds": [self.seeds.data, self.seeds.weights], "precision": self.precision})
+        return hashed(identity | {"seeds": [self.seeds.data, self.seeds.weights], "precision": self.precision})
 
     @functools.cached_property
     def n_frozen(self) -> int:
@@ -143,7 +143,8 @@ class RunSpec:
         return dataclasses.replace(self, seeds=dataclasses.replace(self.seeds, **raised))
 
 
-def _digits(identity: Mapping[str, Any]) -> str:
+def hashed(identity: Mapping[str, Any]) -> str:
+    """12 hexadecimal digits of SHA-256 over canonical JSON."""
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -23,6 +23,9 @@ def sweep(
     force: Annotated[bool, typer.Option(help="Run again what is on record.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="So many processes.", show_default="this one")] = None,
     per_gpu: Annotated[int, typer.Option(min=1, metavar="K", help="So many workers share a GPU.")] = 1,
+    stack: Annotated[
+        str, typer.Option(metavar="auto|N", help="Train so many runs together; auto: on a GPU what fits.")
+    ] = "auto",
     checkpoint: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds between two saved states of a fit.")] = 120,
     results: Results = RESULTS,
     data_dir: DataDir = None,
@@ -48,9 +51,11 @@ def sweep(
 
     store, folder = Store(results), data_folder(data_dir)
     specs = specs_of(words or [], seeds)
-    crew = _crew(workers, per_gpu, device, threads or torch.get_num_threads(), folder, store, checkpoint)
+    together = _stack(stack)
+    stacks = together != 1 and (together is not None or device_of(device).type == "cuda")
+    crew = _crew(workers, per_gpu, device, threads or torch.get_num_threads(), folder, store, checkpoint, together)
     with Reporter(Console(stderr=True), quiet=quiet, verbose=verbose, then=lambda record, curve: None) as view:
-        records = carry_out(with_twins(specs) if twin else specs, store, crew, force=force, view=view)
+        records = carry_out(with_twins(specs) if twin else specs, store, crew, force=force, stacks=stacks, view=view)
     for problem in store.problems:
         print(f"note: {problem}", file=sys.stderr)
     print_table([records[spec.key] for spec in specs], [records.get(spec.twin.key) for spec in specs], True)
@@ -59,7 +64,14 @@ def sweep(
 
 
 def _crew(
-    workers: int | None, per_gpu: int, device: str, threads: int, folder: Path, store: Store, seconds: float
+    workers: int | None,
+    per_gpu: int,
+    device: str,
+    threads: int,
+    folder: Path,
+    store: Store,
+    seconds: float,
+    stack: int | None,
 ) -> AbstractCrew:
     import torch
 
@@ -70,11 +82,20 @@ def _crew(
 
     if workers is None:
         torch.set_num_threads(threads)
-        return Here(Worker(device_of(device), folder, recalling(store, folder), seconds))
+        return Here(Worker(device_of(device), folder, recalling(store, folder), seconds, stack=stack))
     devices = _devices(workers, per_gpu, device)
     share = max(1, threads // workers)
     sharers = per_gpu if devices[0] != "cpu" else workers
-    return Processes([Place(each, share, sharers, folder, store.folder, seconds) for each in devices])
+    return Processes([Place(each, share, sharers, folder, store.folder, seconds, stack) for each in devices])
+
+
+def _stack(word: str) -> int | None:
+    """How many runs train together; None where memory says."""
+    if word == "auto":
+        return None
+    if not word.isdecimal() or int(word) < 1:
+        raise ConfigError(f"--stack {word} is neither auto nor a number of runs such as 8.")
+    return int(word)
 
 
 def _devices(workers: int, per_gpu: int, device: str) -> list[str]:
