@@ -11,6 +11,7 @@ LAYER = {
     **dict.fromkeys(
         [
             "errors",
+            "files",
             "typing",
             "seeds",
             "part",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from randfeat.store import replaced
+from randfeat.files import replaced
 
 
 class States:
