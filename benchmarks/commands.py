@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import os
 import subprocess
@@ -18,8 +17,6 @@ from typing import NamedTuple
 from randfeat.record import Record, Status
 from randfeat.store import Store
 
-HAS_SWEEP = importlib.util.find_spec("randfeat.cli.sweep") is not None
-VERB = "sweep" if HAS_SWEEP else "run"
 POLL_S = 0.02
 SAID = 2000
 """The last letters of what a failed command said."""
@@ -89,7 +86,7 @@ class Command:
 
     def _line(self, results: Path) -> list[str]:
         own = ["--no-twin", "--quiet", "--threads", str(self.threads), "--data-dir", str(self.data), "--results", str(results)]
-        return [sys.executable, "-m", "randfeat", VERB, *self.words, *own, *self.flags]
+        return [sys.executable, "-m", "randfeat", "sweep", *self.words, *own, *self.flags]
 
 
 def warm_up(threads: int) -> None:

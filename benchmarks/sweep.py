@@ -20,7 +20,7 @@ import sweep_shared
 import sweep_tiny
 import sweep_workers
 import torch
-from commands import HAS_SWEEP, warm_up
+from commands import warm_up
 from rich.console import Console
 from rich.table import Table
 from timing import write_json
@@ -48,9 +48,6 @@ def shared(quick: bool, threads: int, folder: Path) -> dict[str, dict[str, Any]]
 
 
 def workers(quick: bool, threads: int, folder: Path) -> dict[str, dict[str, Any]]:
-    if not HAS_SWEEP:
-        print("this randfeat has no verb sweep: workers are not measured.")
-        return {}
     return {"workers": sweep_workers.measured(sweep_workers.QUICK if quick else sweep_workers.SIZES, threads)}
 
 

@@ -126,10 +126,9 @@ class Work:
     def ways(self) -> dict[str, Callable[[], Done]]:
         """What takes turns."""
         n = str(self.threads)
-        workers = {f"{OURS}, {n} workers": lambda: done(self.command("--workers", n).run())} if commands.HAS_SWEEP else {}
         return {
             OURS: lambda: done(self.command().run()),
-            **workers,
+            f"{OURS}, {n} workers": lambda: done(self.command("--workers", n).run()),
             HERE: lambda: done(self.command().here()),
             BASIC: lambda: self.theirs(self.threads),
             JOBLIB: lambda: self.theirs(1, "hydra/launcher=joblib", f"hydra.launcher.n_jobs={n}"),

@@ -57,14 +57,13 @@ def test_the_plain_script_solves_ridge_regression_with_an_intercept(benchmark):
 
 def test_floor_runs_and_plain_script_agree_and_a_run_that_is_off_stops_the_report(benchmark, monkeypatch):
     shared, commands = benchmark("sweep_shared"), benchmark("commands")
-    monkeypatch.setattr(commands, "HAS_SWEEP", False)
     work = shared.Work("digits", Path(), None, shared.QUICK, 1)
     done = work.command().here()
     for way in ("run", "here"):
         monkeypatch.setattr(commands.Command, way, lambda command: done)
     ways = work.ways()
     found = {name: way() for name, way in ways.items()}
-    assert list(found) == ["randfeat", "randfeat, here", "Hydra, basic", "Hydra, joblib", "floor"]
+    assert list(found) == ["randfeat", "randfeat, 1 workers", "randfeat, here", "Hydra, basic", "Hydra, joblib", "floor"]
     cases = {(law, seed, penalty) for law in ("he", "orthogonal") for seed in (0, 1) for penalty in (1.0, 10.0)}
     assert all(set(done.accuracies) == cases for done in found.values())
     assert found["randfeat"].accuracies == pytest.approx(dict(found["floor"].accuracies), abs=1e-6)
