@@ -160,11 +160,12 @@ def combinations(words: Iterable[str]) -> list[list[str]]:
         ConfigError: a word that Hydra cannot read, a range of numbers without a step, which has no list, or cases that are
             not words.
     """
-    choices = map(list, itertools.product(*map(_alternatives, words)))
+    choices = [list(choice) for choice in itertools.product(*map(_alternatives, words))]
+    listed = {recipe: _cases(recipe) or [[]] for recipe in dict.fromkeys(map(_recipe, choices))}
     return [
-        [*map(str, case), *choice]
+        [*case, *choice]
         for choice in choices
-        for own in _cases(_recipe(choice)) or [[]]
+        for own in listed[_recipe(choice)]
         for case in itertools.product(*map(_alternatives, own))
     ]
 

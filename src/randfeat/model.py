@@ -53,8 +53,6 @@ class Model:
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
         self._names_below, self._names_above = tensor_names(self._below), tensor_names(self._above)
-        for unit in net.children():
-            unit.register_forward_pre_hook(_images_channels_last)
         self.score_mode()
 
     @property
@@ -137,12 +135,14 @@ class Model:
             self.recorders[name].momentum = None  # the plain average over the blocks
             self.buffers[f"{name}.num_batches_tracked"].zero_()
         self._recording = True
-        for z in blocks:
-            self.suffix(trained, z)
-        self._recording = False
-        for name, momentum in momenta.items():
-            self.recorders[name].momentum = momentum
-        self.score_mode()
+        try:
+            for z in blocks:
+                self.suffix(trained, z)
+        finally:
+            self._recording = False
+            for name, momentum in momenta.items():
+                self.recorders[name].momentum = momentum
+            self.score_mode()
 
 
 @contextlib.contextmanager
@@ -168,9 +168,10 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
-def _images_channels_last(unit: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Before every unit, so that it sees the same wherever a pass began."""
-    return tuple(map(channels_last, inputs))
+def order_channels_last(net: Network) -> None:
+    """From now on its units see images with their channels side by side, wherever a pass begins."""
+    for unit in net.children():
+        unit.register_forward_pre_hook(lambda _, inputs: tuple(map(channels_last, inputs)))
 
 
 def fresh_buffers(net: nn.Module, device: torch.device, dtype: torch.dtype) -> Weights:

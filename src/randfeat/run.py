@@ -19,7 +19,8 @@ from randfeat.errors import ResultsError
 from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
 from randfeat.metrics import accuracy, cross_entropy
-from randfeat.model import Model, channels_last
+from randfeat.model import Model, channels_last, order_channels_last
+from randfeat.network import Network
 from randfeat.prefix import SPLITS, Prefix, kept
 from randfeat.record import Record, Status
 from randfeat.seeds import stream
@@ -118,17 +119,17 @@ def sources(data: Dataset, folder: Path, recall: Recall) -> Sources:
 
 def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources = NOTHING, shelf: Shelf | None = None) -> Model:
     """The network with its weights drawn and split, before anything is fitted."""
-    net = copy.deepcopy(spec.network())
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
 
-    def drawn() -> Weights:
+    def drawn() -> tuple[Network, Weights]:
+        net = copy.deepcopy(spec.network())
         tensors = draw(spec.init, net, spec.seeds.weights, sources)
-        return {name: channels_last(tensor.to(device, dtype)) for name, tensor in tensors.items()}
+        order_channels_last(net)
+        return net, {name: channels_last(tensor.to(device, dtype)) for name, tensor in tensors.items()}
 
-    shapes = tuple((name, tensor.shape) for name, tensor in net.named_parameters())
-    weights = (shelf or Shelf()).weights(spec.network_key, shapes, drawn)
-    selection = spec.subset.select(net, spec.seeds.subset)
-    sides = split(weights, selection, frozen_rows=spec.subset.frozen_rows)
+    shapes = tuple((name, tensor.shape) for name, tensor in spec.network().named_parameters())
+    net, weights = (shelf or Shelf()).drawn(spec.network_key, shapes, drawn)
+    sides = split(weights, spec.selection, frozen_rows=spec.subset.frozen_rows)
     return Model(net, sides, spec.subset.statistics, data.scale, spec.precision)
 
 
@@ -214,7 +215,7 @@ def parameters(spec: RunSpec) -> dict[str, float]:
     """How many numbers the network has, and how many of them train."""
     net = spec.network()
     shapes = {name: tensor.shape for name, tensor in net.named_parameters()}
-    trained = n_trained(spec.subset.select(net, spec.seeds.subset), shapes)
+    trained = n_trained(spec.selection, shapes)
     return {"trained_params": sum(trained.values()), "params": sum(shape.numel() for shape in shapes.values())}
 
 

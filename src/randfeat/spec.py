@@ -20,6 +20,7 @@ from randfeat.network import Network, first_of, unit_of
 from randfeat.part import Part, checked, setting
 from randfeat.registry import FAMILIES, make_part, setting_names
 from randfeat.solver import AbstractSolver, Sgd
+from randfeat.split import Selection
 from randfeat.subset import AbstractSubset, All
 from randfeat.typing import Task
 
@@ -73,12 +74,16 @@ class RunSpec:
                 f"Use data.val_share=0.1, or {self.solver.without_choice}."
             )
         self.init.check(self.network(), dict(self.network().named_parameters()))
-        net, seed = self.network(), self.seeds.subset
-        self.solver.check(self.subset.select(net, seed), self.subset.begins(net, seed), self.subset.part)
+        self.solver.check(self.selection, self.subset.begins(self.network(), self.seeds.subset), self.subset.part)
 
     def network(self) -> Network:
         """What is run of the architecture built for the data, on the meta device."""
         return self.solver.network(_network(self.arch, self.data.task), self.data.task)
+
+    @property
+    def selection(self) -> Selection:
+        """What of every tensor trains."""
+        return _selection(self.subset, self.network(), self.seeds.subset)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> RunSpec:
@@ -125,9 +130,7 @@ class RunSpec:
     @functools.cached_property
     def n_frozen(self) -> int:
         """How many units come before the first in which something trains."""
-        net = self.network()
-        live = {unit_of(name) for name, choice in self.subset.select(net, self.seeds.subset).items() if choice is not False}
-        return first_of(net, live)
+        return first_of(self.network(), {unit_of(name) for name, choice in self.selection.items() if choice is not False})
 
     @functools.cached_property
     def twin(self) -> RunSpec:
@@ -166,6 +169,11 @@ def _meant(word: str, known: list[str]) -> str:
 
 def _example(word: str) -> str:
     return ", as in seeds.weights=3, or --seeds 3 for three of them" if word == "seeds" else ""
+
+
+@functools.lru_cache(maxsize=4)
+def _selection(subset: AbstractSubset, net: Network, seed: int) -> Selection:
+    return subset.select(net, seed)
 
 
 @functools.lru_cache(maxsize=32)

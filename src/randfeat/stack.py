@@ -160,7 +160,7 @@ def _bytes(spec: RunSpec, device: torch.device) -> int:
     net = solver.network(spec.arch.build(task), task)
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
     weights = {slot.name: torch.zeros(slot.shape, dtype=dtype, device=device) for slot in slots(net)}
-    sides = split(weights, spec.subset.select(net, spec.seeds.subset))
+    sides = split(weights, spec.selection)
     model = Model(net, sides, spec.subset.statistics, data.scale, spec.precision)
     seen = problem(spec, model, data, Prefix(model, data, {}), lambda step: None)
     training([spec], [model], data, [seen], {}).step(torch.arange(solver.batch_size, device=device)[None])

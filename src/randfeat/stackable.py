@@ -27,7 +27,7 @@ def stack_key(spec: RunSpec) -> str | None:
     solver, net = spec.solver, spec.network()
     if not isinstance(solver, AbstractGradient) or spec.precision == "mixed":
         return None
-    selection = spec.subset.select(net, spec.seeds.subset)
+    selection = spec.selection
     trained = _structure(selection, {name: tensor.shape for name, tensor in net.named_parameters()})
     if not trained or not _stacks(spec.arch, spec.data.task, tuple(trained), spec.subset.statistics):
         return None
