@@ -6,6 +6,7 @@ Nothing outside this module knows the names of the files::
     curves/<key>.csv            what was measured while the run trained
     tensors/<key>.safetensors   its tensors
     tensorboard/<key>/          its event files
+    .runs.parquet               what large files hold, by columns: nothing that they do not hold, and safe to delete
     probes*.jsonl               records of probes, which are no runs: ``Store(folder, "probes")``
 """
 
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from randfeat.errors import ResultsError, did_you_mean
-from randfeat.record import NewerFormatError, Record
+from randfeat.record import Record, entries, uncollected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +44,16 @@ class Store:
     def __init__(self, folder: Path, stem: str = "runs") -> None:
         self.folder, self.stem = folder, stem
         self.problems: list[str] = []
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that readers take the union of, in the order in which they are read."""
+        return sorted(self.folder.glob(f"{self.stem}*.jsonl"))
+
+    @property
+    def cache(self) -> Path:
+        """What ``randfeat table`` and ``randfeat diff`` keep of large files, see :mod:`randfeat.report.cache`."""
+        return self.folder / f".{self.stem}.parquet"
 
     @property
     def file(self) -> Path:
@@ -83,7 +94,7 @@ class Store:
         Raises:
             NewerFormatError: a later randfeat wrote a line.
         """
-        records, self.problems = read_records(sorted(self.folder.glob(f"{self.stem}*.jsonl")))
+        records, self.problems = read_records(self.files)
         return records
 
     def some_records(self) -> list[Record]:
@@ -189,16 +200,13 @@ def read_records(files: Iterable[Path]) -> tuple[list[Record], list[str]]:
     """
     newest: dict[str, Record] = {}
     problems: list[str] = []
-    for source, line in _lines(files):
-        try:
-            record = Record.from_line(line, source)
-        except NewerFormatError:
-            raise
-        except ResultsError as error:
-            problems.append(f"{error} and was left out")
-            continue
-        if record.key not in newest or _rank(record) >= _rank(newest[record.key]):
-            newest[record.key] = record
+    with uncollected():
+        for path in files:
+            for entry in _entries(path):
+                if isinstance(entry, str):
+                    problems.append(entry)
+                elif entry.key not in newest or _rank(entry) >= _rank(newest[entry.key]):
+                    newest[entry.key] = entry
     return list(newest.values()), problems
 
 
@@ -207,16 +215,12 @@ def _rank(record: Record) -> tuple[bool, datetime]:
     return record.finished, record.moment
 
 
-def _lines(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    """Every line that is not blank, with the words that name it."""
-    for path in files:
-        try:
-            lines = path.read_bytes().split(b"\n")
-        except OSError as error:
-            raise ResultsError(f"{path} cannot be read: {_why(error)}.") from error
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield f"{path}: line {number}", line.decode(errors="replace")
+def _entries(path: Path) -> Iterator[Record | str]:
+    try:
+        with path.open("rb") as file:
+            yield from entries(file, path)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {_why(error)}.") from error
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -6,7 +6,9 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from randfeat.record import Record
 from randfeat.registry import FAMILIES
@@ -56,22 +58,26 @@ def metric_columns(table: pd.DataFrame) -> list[str]:
     return [name for name in table.columns if not is_setting(name) and name not in {"key", "twin", "status", "reason"}]
 
 
-def varying(table: pd.DataFrame) -> list[str]:
-    """The settings, seeds excluded, that differ between the runs.
+def varying(table: pd.DataFrame, by: Sequence[str] = ()) -> list[str]:
+    """The settings, seeds excluded, that differ between the runs, or between runs that agree on ``by``.
 
     A part's own setting counts only if it differs between runs with that part: where ``arch`` is mlp here and vgg
     there, ``arch`` differs, and ``arch.depth`` only if two of the mlps or two of the vggs differ in it.
     """
-    return [name for name in setting_columns(table, seeds=False) if _differs(table, name)]
+    groups = pd.Series(grouped(table, by)[1], index=table.index)
+    return [name for name in setting_columns(table, seeds=False) if _differs(table, name, groups)]
 
 
-def grouped(table: pd.DataFrame, by: list[str]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """The rows that agree on ``by``, with what they agree on; missing values agree with each other."""
+def grouped(table: pd.DataFrame, by: Sequence[str]) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
+    """The groups of rows that agree on ``by``: what each agrees on, in order, and for every row which group it is in.
+
+    Missing values agree with each other and come last. Without ``by`` all rows are one group.
+    """
     if not by:
-        yield {}, table
-        return
-    for labels, rows in table.groupby(by, dropna=False):
-        yield dict(zip(by, labels, strict=True)), rows
+        return [{}], np.zeros(len(table), dtype=np.int64)
+    groups = table.groupby(list(by), dropna=False).ngroup().to_numpy()
+    first = pd.Series(groups).drop_duplicates().sort_values().index
+    return [{str(name): value for name, value in row.items()} for row in table[[*by]].iloc[first].to_dict("records")], groups
 
 
 def text(value: Hashable) -> str:
@@ -85,10 +91,14 @@ def text(value: Hashable) -> str:
     return "-" if value is None else str(value)
 
 
-def _differs(table: pd.DataFrame, name: str) -> bool:
+def _differs(table: pd.DataFrame, name: str, groups: pd.Series[int]) -> bool:
+    """Whether two rows of one group, and where ``name`` is a part's own setting with one part, differ in it."""
+    if table[name].nunique(dropna=False) <= 1:
+        return False
     part = _head(name)
-    within = [part] if part != name and part in table else []
-    return any(rows[name].nunique(dropna=False) > 1 for _, rows in grouped(table, within))
+    within = {"group": groups, **({"part": table[part]} if part != name and part in table else {})}
+    pairs = pd.DataFrame({**within, "value": table[name]}).drop_duplicates()
+    return bool(pairs.duplicated([*within]).any())
 
 
 def _settings(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
