@@ -133,7 +133,7 @@ class Store:
         """Write ``curves/<key>.csv``, one line per row; a cell that a row lacks stays empty."""
         path = self.folder / "curves" / f"{key}.csv"
         names = list(dict.fromkeys(name for row in rows for name in row))
-        with _replaced(path) as part, part.open("w", newline="") as file:
+        with replaced(path) as part, part.open("w", newline="") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(rows)
@@ -146,7 +146,7 @@ class Store:
 
         path = self._tensors(key)
         in_order = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}  # save reads raw memory
-        with _replaced(path) as part:
+        with replaced(path) as part:
             part.write_bytes(save(in_order, metadata))
         return path
 
@@ -266,7 +266,7 @@ def _locked(file: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of ``path`` once it is whole."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -58,7 +58,7 @@ def _print(piece: str | pd.DataFrame, console: Console) -> None:
     if isinstance(piece, str):
         console.print(piece, markup=False, highlight=False)
     else:
-        show(piece, console)
+        show(piece, console, "--format json")
         console.print()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ from randfeat.registry import FAMILIES
 SETTINGS = (*FAMILIES, "seeds", "precision")
 """What a setting's column begins with: ``arch`` is the part, ``arch.depth`` its setting."""
 
+Values = dict[str, list[Any]]
+
+_MISSING = object()
+
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
     """One row per record: key, twin, status and reason, then the settings, the metrics and the costs by name.
@@ -24,23 +29,38 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     have is missing. The twin's solver is no setting of the run and is left out.
     """
     records = list(records)
-    settings = [dict(_settings(record.spec)) for record in records]
     return pd.DataFrame(
         {
             "key": [record.key for record in records],
             "twin": [record.twin for record in records],
             "status": [str(record.status) for record in records],
             "reason": [record.reason for record in records],
-            **dict(sorted(_columns(settings).items(), key=lambda column: SETTINGS.index(_head(column[0])))),
-            **_columns([record.metrics for record in records]),
-            **_columns([record.cost for record in records]),
+            **{name: column(own) for values in measured(records) for name, own in values.items()},
         }
     )
 
 
+def measured(records: Sequence[Record]) -> tuple[Values, Values, Values]:
+    """Settings, metrics and costs: by name the value of every record, None where it has none.
+
+    Settings are in the order of ``SETTINGS``, then like metrics and costs in that of their appearance.
+    """
+    specs = [record.spec for record in records]
+    settings = {name: own for head in SETTINGS for name, own in _settings(specs, head)}
+    return settings, _by_name([record.metrics for record in records]), _by_name([record.cost for record in records])
+
+
+def column(values: Sequence[Any]) -> pd.Series[Any]:
+    """Numbers where all that are there are numbers, otherwise words."""
+    kinds = {*map(type, values)}
+    if kinds <= {int, float, type(None)}:
+        return pd.Series([math.nan if value is None else value for value in values] if type(None) in kinds else values)
+    return pd.Series(values if kinds <= {str, type(None)} else [None if value is None else text(value) for value in values])
+
+
 def is_setting(column: str) -> bool:
     """Whether a column holds a setting, as ``arch``, ``arch.depth`` and ``seeds.weights`` do."""
-    return _head(column) in SETTINGS
+    return head(column) in SETTINGS
 
 
 def is_seed(column: str) -> bool:
@@ -75,7 +95,7 @@ def grouped(table: pd.DataFrame, by: Sequence[str]) -> tuple[list[dict[str, Any]
     """
     if not by:
         return [{}], np.zeros(len(table), dtype=np.int64)
-    groups = table.groupby(list(by), dropna=False).ngroup().to_numpy()
+    groups = np.asarray(table.groupby(list(by), dropna=False).ngroup(), dtype=np.int64)
     first = pd.Series(groups).drop_duplicates().sort_values().index
     return [{str(name): value for name, value in row.items()} for row in table[[*by]].iloc[first].to_dict("records")], groups
 
@@ -95,21 +115,23 @@ def _differs(table: pd.DataFrame, name: str, groups: pd.Series[int]) -> bool:
     """Whether two rows of one group, and where ``name`` is a part's own setting with one part, differ in it."""
     if table[name].nunique(dropna=False) <= 1:
         return False
-    part = _head(name)
+    part = head(name)
     within = {"group": groups, **({"part": table[part]} if part != name and part in table else {})}
     pairs = pd.DataFrame({**within, "value": table[name]}).drop_duplicates()
     return bool(pairs.duplicated([*within]).any())
 
 
-def _settings(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for head in SETTINGS:
-        value = spec.get(head)
-        if not isinstance(value, Mapping):
-            yield head, _typed(value)
-            continue
-        if "part" in value:
-            yield head, value["part"]
-        yield from ((f"{head}.{name}", _typed(item)) for name, item in value.items() if name != "part")
+def _settings(specs: Sequence[Mapping[str, Any]], head: str) -> Iterator[tuple[str, list[Any]]]:
+    """The settings that ``head`` begins, the part first."""
+    parts = [value if isinstance(value := spec.get(head), Mapping) else {"part": value} for spec in specs]
+    names = dict.fromkeys(chain.from_iterable(parts))
+    for name in sorted(names, key="part".__ne__):
+        values = [part.get(name, _MISSING) for part in parts]
+        plain = {*map(type, values)} <= {str, int, float}
+        yield (
+            head if name == "part" else f"{head}.{name}",
+            values if plain else [None if value is _MISSING else _typed(value) for value in values],
+        )
 
 
 def _typed(value: Any) -> Any:
@@ -121,18 +143,10 @@ def _typed(value: Any) -> Any:
     return text(value) if isinstance(value, bool) else value
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, pd.Series[Any]]:
-    """Every name in order of appearance, with its value in each row."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: _column([row.get(name) for row in rows]) for name in names}
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> Values:
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
 
 
-def _column(values: list[Any]) -> pd.Series[Any]:
-    """Numbers where all that are there are numbers, otherwise words."""
-    if all(isinstance(value, int | float) for value in values if value is not None):
-        return pd.Series([math.nan if value is None else value for value in values])
-    return pd.Series([None if value is None else text(value) for value in values])
-
-
-def _head(column: str) -> str:
+def head(column: str) -> str:
+    """``arch`` of ``arch`` and of ``arch.depth``."""
     return column.partition(".")[0]
