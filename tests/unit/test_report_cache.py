@@ -133,6 +133,15 @@ def test_a_column_is_numbers_where_those_that_count_are() -> None:
     assert decoded(table)["solver.penalty"].tolist() == [0.5, 3.0]
     assert decoded(table.slice(0, 2))["solver.penalty"].tolist() == ["[1,2]", "3"]
     assert decoded(table.slice(1, 1))["solver.penalty"].dtype == "int64"
+    assert decoded(encoded([run("a", 1), run("b", 1.0)]))["solver.penalty"].dtype == "float64"
+
+
+def test_columns_are_in_the_order_of_the_records_that_count() -> None:
+    def run(key: str, *metrics: str) -> Record:
+        return a_record(key=key, metrics=dict.fromkeys(metrics, 0.5))
+
+    table = encoded([run("a", "z"), run("a", "b", "y"), run("c", "a", "b"), run("a", "b", "y", "z")])
+    assert [name for name in decoded(table) if len(name) == 1] == ["b", "y", "z", "a"]
 
 
 # --- what is read again -----------------------------------------------------------------------------------------------
@@ -184,10 +193,13 @@ def test_a_file_whose_beginning_changed_is_read_anew(store: Store) -> None:
 def test_a_young_file_is_known_by_its_bytes_and_not_by_its_time(store: Store) -> None:
     """A change within the clock's tick leaves the time as it was."""
     lines_read(store)
-    stat, text = store.file.stat(), store.file.read_text()
-    store.file.write_text(text.replace("0.94", "0.49"))
-    os.utime(store.file, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
-    assert lines_read(store) == 6
+    stat = store.file.stat()
+    for old, new, later_ns in (("0.94", "0.49", 0), ("0.49", "0.95", 10**10)):
+        store.file.write_text(store.file.read_text().replace(old, new))
+        os.utime(store.file, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+        with mock.patch.object(cache.time, "time_ns", return_value=stat.st_mtime_ns + later_ns):
+            assert lines_read(store) == 6
+            assert lines_read(store) == 0
 
 
 # --- caches that are none ---------------------------------------------------------------------------------------------
@@ -237,6 +249,15 @@ def test_a_cache_that_is_not_sound_counts_as_none(store: Store, spoiler: str) ->
     assert lines_read(store) == 6
     if spoiler != "a folder":
         assert lines_read(store) == 0
+
+
+def test_a_byte_that_is_wrong_anywhere_changes_no_number(store: Store) -> None:
+    lines_read(aged(store))
+    whole = store.cache.read_bytes()
+    footer = int.from_bytes(whole[-8:-4], "little")
+    for place in range(4, len(whole) - footer - 8, 101):
+        store.cache.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        lines_read(store)
 
 
 def test_a_folder_that_cannot_be_written_does_without(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def write(table: pd.DataFrame, format: Format, output: Path | None, console: Con
         show(words(table), console, "--format csv")
         return
     if format is not Format.PARQUET and output is None:
-        console.out(rendered(table, format, words).rstrip("\n"), highlight=False)
+        out(rendered(table, format, words).rstrip("\n"), console)
         return
     if output is None:
         raise ConfigError("--format parquet is not text. Say where to write it: --output FILE.parquet")
@@ -111,6 +111,11 @@ def read(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, engine="python", keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
+
+
+def out(text: str, console: Console) -> None:
+    """Print text as it is, which rich would take apart line by line: seconds for the half million of a large difference."""
+    print(text, file=console.file, flush=True)
 
 
 def markdown(words: pd.DataFrame) -> str:
