@@ -8,6 +8,7 @@ Nothing outside this module knows the names of the files::
     states/<key>                what an interrupted fit goes on from, see :mod:`randfeat.states`
     .runs.taken                 which runs processes are busy with, see :mod:`randfeat.reservation`
     tensorboard/<key>/          its event files
+    .runs.parquet               what large files hold, by columns: nothing that they do not hold, and safe to delete
     probes*.jsonl               records of probes, which are no runs: ``Store(folder, "probes")``
 """
 
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from randfeat.errors import ResultsError, did_you_mean
 from randfeat.files import append, replaced, why
-from randfeat.record import NewerFormatError, Record
+from randfeat.record import Record, entries, uncollected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +54,11 @@ class Store:
     def files(self) -> list[Path]:
         """The files that readers take the union of, in the order in which they are read."""
         return sorted(self.folder.glob(f"{self.stem}*.jsonl"))
+
+    @property
+    def cache(self) -> Path:
+        """What ``randfeat table`` and ``randfeat diff`` keep of large files, see :mod:`randfeat.report.cache`."""
+        return self.folder / f".{self.stem}.parquet"
 
     @property
     def file(self) -> Path:
@@ -199,16 +205,13 @@ def read_records(files: Iterable[Path]) -> tuple[list[Record], list[str]]:
     """
     newest: dict[str, Record] = {}
     problems: list[str] = []
-    for source, line in _lines(files):
-        try:
-            record = Record.from_line(line, source)
-        except NewerFormatError:
-            raise
-        except ResultsError as error:
-            problems.append(f"{error} and was left out")
-            continue
-        if record.key not in newest or _rank(record) >= _rank(newest[record.key]):
-            newest[record.key] = record
+    with uncollected():
+        for path in files:
+            for entry in _entries(path):
+                if isinstance(entry, str):
+                    problems.append(entry)
+                elif entry.key not in newest or _rank(entry) >= _rank(newest[entry.key]):
+                    newest[entry.key] = entry
     return list(newest.values()), problems
 
 
@@ -217,16 +220,12 @@ def _rank(record: Record) -> tuple[bool, datetime]:
     return record.finished, record.moment
 
 
-def _lines(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    """Every line that is not blank, with the words that name it."""
-    for path in files:
-        try:
-            lines = path.read_bytes().split(b"\n")
-        except OSError as error:
-            raise ResultsError(f"{path} cannot be read: {why(error)}.") from error
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield f"{path}: line {number}", line.decode(errors="replace")
+def _entries(path: Path) -> Iterator[Record | str]:
+    try:
+        with path.open("rb") as file:
+            yield from entries(file, path)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read: {why(error)}.") from error
 
 
 def _keep_elsewhere(prefix: str, line: str) -> str:
