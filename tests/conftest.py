@@ -7,6 +7,8 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
+from tests.nursery import Nursery
+
 if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores: one thread each, and in what they start
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -35,3 +37,16 @@ def randfeat(tmp_path, monkeypatch, capsys):
         return Done(left.value.code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory):
+    """Forks whole programs from a process that has imported everything; they know ``arch=hostile``."""
+    parts = tmp_path_factory.mktemp("parts")
+    about = parts / "hostile-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: hostile\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[randfeat.arch]\nhostile = hostile:Hostile\n")  # in tests/hostile.py
+    nursery = Nursery(parts)
+    yield nursery
+    nursery.close()

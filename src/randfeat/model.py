@@ -98,11 +98,14 @@ class Model:
 
     def _cut(self, x: Tensor) -> Iterable[Tensor]:
         """Rows in pieces; all at once where norm layers look at them together."""
-        return [x] if self._recording else x.tensor_split(min(self.pieces, max(1, len(x))))
+        return [x] if self._recording or self.pieces == 1 else x.tensor_split(min(self.pieces, max(1, len(x))))
 
     def suffix(self, trained: Weights, z: Tensor) -> Tensor:
         """What the first unit that trains sees -> class scores (N, K), differentiable in ``trained``."""
-        return self._call(self._above, self._names_above, self.weights.merge_for_layers(trained), z)
+        weights = self.weights.merge_for_layers(trained)
+        parts = [z] if torch.is_grad_enabled() else self._cut(z)
+        scores = [self._call(self._above, self._names_above, weights, rows) for rows in parts]
+        return scores[0] if len(scores) == 1 else torch.cat(scores)
 
     def _call(self, net: nn.Module, names: list[str], weights: Weights, x: Tensor) -> Tensor:
         tensors = {name: weights[name] if name in weights else self.buffers[name] for name in names}
@@ -114,7 +117,7 @@ class Model:
     def scores(self, trained: Weights, blocks: Iterable[Tensor]) -> Tensor:
         """Class scores (N, K), from what the first unit that trains sees, block by block."""
         self.score_mode()
-        return torch.cat([self.suffix(trained, rows) for z in blocks for rows in self._cut(z)])
+        return torch.cat([self.suffix(trained, z) for z in blocks])
 
     @torch.no_grad()
     def record_statistics(self, trained: Weights, blocks: Iterable[Tensor], layers: list[str]) -> None:

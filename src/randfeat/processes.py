@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_all_start_methods, get_context, parent_process
+from multiprocessing import forkserver, get_all_start_methods, get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -112,8 +112,10 @@ class _Seat:
         if self.pipe is None:
             self.pipe, there = self.context.Pipe()
             self._is_up = False
-            self._process = self.context.Process(target=serve, args=(there, self.place), daemon=True)  # type: ignore[attr-defined]
-            self._process.start()
+            process = self.context.Process(target=serve, args=(there, self.place), daemon=True)  # type: ignore[attr-defined]
+            start_server(self.context)
+            process.start()
+            self._process = process
             there.close()
         else:
             self._send()
@@ -162,6 +164,18 @@ class _Seat:
         return [Lost(job, ended)] if job else []
 
 
+def start_server(context: BaseContext) -> None:
+    """Start what forks the workers, where it does not run. Ctrl-C does not reach it or them, also not while it imports."""
+    if context.get_start_method() != "forkserver":
+        return
+    resource_tracker.ensure_running()  # the server wants it, and its start would let the signal through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def serve(pipe: Connection, place: Place) -> None:
     """The life of a worker: jobs come in by the pipe, and word of them goes out by it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started it, which ends it
@@ -179,8 +193,8 @@ def serve(pipe: Connection, place: Place) -> None:
     share_memory(place.sharers)
     recall = recalling(Store(place.results), place.folder)
     worker = Worker(torch.device(place.device), place.folder, recall, place.seconds, stack=place.stack)
-    with threadpool_limits(place.threads):
-        pipe.send(Ready())
+    with threadpool_limits(place.threads), contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        pipe.send(Ready())  # till nobody is at the other end
         while True:
             worker.do(pipe.recv(), seldom(pipe.send))
             pipe.send(Ready())

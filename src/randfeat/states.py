@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path
 
+from randfeat.errors import ResultsError
 from randfeat.files import replaced
 
 
@@ -20,6 +22,14 @@ class States:
         Raises:
             ResultsError: it cannot be written.
         """
+        try:
+            self._write(key, state)
+        except ResultsError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            self._write(key, state)  # another process let go of the folder at this very moment
+
+    def _write(self, key: str, state: bytes) -> None:
         with replaced(self._folder / key) as part:
             part.write_bytes(state)
 
@@ -31,7 +41,13 @@ class States:
             return None
 
     def drop(self, key: str) -> None:
-        """Let go of the state of a run, and of the folder with the last one."""
+        """Let go of the state of a run, whole or in part, and of the folder with the last one."""
         with contextlib.suppress(OSError):
-            (self._folder / key).unlink()
+            for path in (self._folder / key, *self._folder.glob(f".{key}.*")):
+                path.unlink(missing_ok=True)
             self._folder.rmdir()
+
+    def tidy(self, done: Collection[str]) -> None:
+        """Let go of those of runs that are on record: a process may have ended between the one and the other."""
+        for key in {path.name.lstrip(".").partition(".")[0] for path in self._folder.glob("*")} & set(done):
+            self.drop(key)

@@ -79,6 +79,7 @@ class Sweep:
         self._current: set[str] = set()
         self._losses: Counter[str] = Counter()
         self._tail, self._states = tail, States(store.folder)
+        self._states.tidy(self.records)
 
     @property
     def done(self) -> bool:
