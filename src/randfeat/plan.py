@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from randfeat.config import mappings
+from randfeat.config import MOST, mappings
+from randfeat.errors import ConfigError
 from randfeat.record import Record
 from randfeat.spec import RunSpec
 from randfeat.stackable import stack_key
@@ -53,9 +56,14 @@ def specs_of(words: Iterable[str], seeds: int = 1) -> list[RunSpec]:
     """The runs that these words describe, lists in them included, with so many seeds each.
 
     Raises:
-        ConfigError: the words mean nothing, or parts do not fit together.
+        ConfigError: the words mean nothing, parts do not fit together, or there would be more than ``MOST`` runs.
     """
-    firsts = [RunSpec.from_mapping(mapping) for _, mapping in mappings(words)]
+    words = list(words)
+    firsts = [_fitting(choice, mapping, words) for choice, mapping in mappings(words)]
+    if len(firsts) * seeds > MOST:
+        raise ConfigError(
+            f"these are {len(firsts) * seeds:,} runs with their seeds, and {MOST:,} is the most. Use fewer seeds."
+        )
     return [first.with_seed(k) for first in firsts for k in range(seeds)]
 
 
@@ -110,6 +118,15 @@ def _even(specs: list[RunSpec], n: int) -> list[list[RunSpec]]:
 def is_twin(spec: RunSpec) -> bool:
     """Whether everything trains, so that the run is its own twin."""
     return spec.key == spec.twin.key
+
+
+def _fitting(choice: Sequence[str], mapping: Mapping[str, Any], words: Collection[str]) -> RunSpec:
+    """The spec of one combination; where its parts do not fit together, the error says which words these are."""
+    try:
+        return RunSpec.from_mapping(mapping)
+    except ConfigError as error:
+        own = [word for word in choice if word not in words]
+        raise ConfigError(f"{error} That is with {shlex.join(own)}." if own else str(error)) from None
 
 
 def _ordered(runs: list[RunSpec]) -> list[RunSpec]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from randfeat.cli.options import RESULTS, DataDir, Device, Results, Words, device_of
-from randfeat.errors import ConfigError
+from randfeat.errors import ConfigError, InterruptError
 
 if TYPE_CHECKING:
     from randfeat.crew import AbstractCrew
@@ -21,6 +21,7 @@ def sweep(
     seeds: Annotated[int, typer.Option(min=1, help="Repeat with so many seeds of weights, subset and order.")] = 1,
     twin: Annotated[bool, typer.Option(help="Train the fully trained twins too, each once.")] = True,
     force: Annotated[bool, typer.Option(help="Run again what is on record.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what it would cost; run nothing.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="So many processes.", show_default="this one")] = None,
     per_gpu: Annotated[int, typer.Option(min=1, metavar="K", help="So many workers share a GPU.")] = 1,
     stack: Annotated[
@@ -37,30 +38,48 @@ def sweep(
     """Run every combination of what the words list, and print one table. What is on record is not run again.
 
     Lists are written as in Hydra: init=he,glorot 'seeds.weights=range(0,10)' solver.penalty=1,10. A recipe may list cases.
-    Exit code 3 if a run failed.
+    Exit code 3 if a run is not ok.
     """
     import torch
     from rich.console import Console
 
-    from randfeat.cli.outcome import print_table
-    from randfeat.cli.progress import Reporter
+    from randfeat.cli.board import Board
+    from randfeat.cli.dry_run import print_plan
+    from randfeat.cli.ending import print_failures, print_results
+    from randfeat.forecast import Experience
     from randfeat.places import data_folder
-    from randfeat.plan import specs_of, with_twins
+    from randfeat.plan import plan, specs_of, with_twins
     from randfeat.store import Store
     from randfeat.sweep import carry_out
 
     store, folder = Store(results), data_folder(data_dir)
     specs = specs_of(words or [], seeds)
+    wanted = with_twins(specs) if twin else specs
     together = _stack(stack)
     stacks = together != 1 and (together is not None or device_of(device).type == "cuda")
     crew = _crew(workers, per_gpu, device, threads or torch.get_num_threads(), folder, store, checkpoint, together)
-    with Reporter(Console(stderr=True), quiet=quiet, verbose=verbose, then=lambda record, curve: None) as view:
-        records = carry_out(with_twins(specs) if twin else specs, store, crew, force=force, stacks=stacks, view=view)
+    if dry_run:
+        known = store.records()
+        done = {} if force else {record.key: record for record in known if record.finished}
+        return print_plan(plan(wanted, done, crew.places, stacks=stacks), specs, Experience(known), crew.places)
+    with Board(Console(stderr=True), Experience(() if quiet else store.records()), quiet=quiet, verbose=verbose) as view:
+        try:
+            records = carry_out(wanted, store, crew, force=force, stacks=stacks, view=view)
+        except KeyboardInterrupt:
+            raise InterruptError(view.interrupted()) from None
     for problem in store.problems:
         print(f"note: {problem}", file=sys.stderr)
-    print_table([records[spec.key] for spec in specs], [records.get(spec.twin.key) for spec in specs], True)
+    print_results(records, store)
+    print_failures(wanted, records, store, [*_given("--data-dir", data_dir), *_given("--device", device, "auto")])
+    if not quiet:
+        print(f"On record in {store.file}: {view.ended()}")
     if any(record.status != "ok" for record in records.values()):
         raise typer.Exit(3)
+
+
+def _given(flag: str, value: object, default: object = None) -> list[str]:
+    """A flag as it was typed; nothing where it was not."""
+    return [] if value == default else [flag, str(value)]
 
 
 def _crew(
