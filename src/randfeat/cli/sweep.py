@@ -23,6 +23,11 @@ def sweep(
     force: Annotated[bool, typer.Option(help="Run again what is on record.")] = False,
     workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="So many processes.", show_default="this one")] = None,
     per_gpu: Annotated[int, typer.Option(min=1, metavar="K", help="So many workers share a GPU.")] = 1,
+    ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster: local, auto, HOST:PORT, ray://...")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Of a worker on Ray.", show_default="1")] = None,
+    gpus: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of one, of a worker on Ray.", show_default="1 if any")
+    ] = None,
     checkpoint: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds between two saved states of a fit.")] = 120,
     results: Results = RESULTS,
     data_dir: DataDir = None,
@@ -48,7 +53,13 @@ def sweep(
 
     store, folder = Store(results), data_folder(data_dir)
     specs = specs_of(words or [], seeds)
-    crew = _crew(workers, per_gpu, device, threads or torch.get_num_threads(), folder, store, checkpoint)
+    if ray is None and (cpus or gpus is not None):
+        raise ConfigError("--cpus and --gpus are for workers on Ray. Use --threads and --per-gpu, or --ray local.")
+    if ray is not None:
+        gpus = _gpus_on_ray(workers, per_gpu, device, gpus)
+        crew = _cluster(ray, cpus or 1, gpus, threads, folder, store, checkpoint)
+    else:
+        crew = _crew(workers, per_gpu, device, threads or torch.get_num_threads(), folder, store, checkpoint)
     with Reporter(Console(stderr=True), quiet=quiet, verbose=verbose, then=lambda record, curve: None) as view:
         records = carry_out(with_twins(specs) if twin else specs, store, crew, force=force, view=view)
     for problem in store.problems:
@@ -75,6 +86,30 @@ def _crew(
     share = max(1, threads // workers)
     sharers = per_gpu if devices[0] != "cpu" else workers
     return Processes([Place(each, share, sharers, folder, store.folder, seconds) for each in devices])
+
+
+def _cluster(
+    address: str, cpus: int, gpus: float | None, threads: int | None, folder: Path, store: Store, seconds: float
+) -> AbstractCrew:
+    from randfeat.cluster import Cluster
+    from randfeat.node import Folders
+
+    if threads is not None and address != "local":
+        raise ConfigError(f"--threads {threads} is for workers on this machine. With --ray {address} use --cpus, for each.")
+    return Cluster(address, cpus, gpus, threads, Folders(folder.absolute(), store.folder.absolute()), seconds)
+
+
+def _gpus_on_ray(workers: int | None, per_gpu: int, device: str, gpus: float | None) -> float | None:
+    """What share of a GPU a worker asks Ray for; None leaves it to what the cluster has."""
+    if workers is not None:
+        raise ConfigError("--workers and --ray are two ways of running. Use one of them; --cpus says how many workers fit Ray.")
+    if per_gpu > 1:
+        raise ConfigError(f"--per-gpu is for --workers. With --ray use --gpus {1 / per_gpu:.3g}.")
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {device} cannot be asked of Ray, which picks the GPU. Use --device auto, cpu or cuda.")
+    if (device == "cpu" and gpus) or (device == "cuda" and gpus == 0):
+        raise ConfigError(f"--device {device} contradicts --gpus {gpus:g}. Leave one of them out.")
+    return gpus if device == "auto" else {"cpu": 0.0, "cuda": gpus or 1.0}[device]
 
 
 def _devices(workers: int, per_gpu: int, device: str) -> list[str]:
