@@ -194,7 +194,8 @@ def _join(address: str, size: int | None) -> None:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **alone)
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
-        raise ConfigError(f"--ray {address}: {reason}. Use --ray local, auto, HOST:PORT or ray://HOST:PORT.") from None
+        token = " If that Ray asks for a token, set RAY_AUTH_MODE=token." if isinstance(error, ConnectionError) else ""
+        raise ConfigError(f"--ray {address}: {reason}.{token} Use --ray local, auto, HOST:PORT or ray://HOST:PORT.") from None
     ray._private.worker._worker_logs_enabled = False  # else it prints deaths on stdout
 
 
