@@ -36,7 +36,7 @@ LAYER = {
     **dict.fromkeys(["spec", "record"], 2),
     **dict.fromkeys(["run", "store", "prefix", "shelf", "stackable", "stack", "spelling"], 3),
     **dict.fromkeys(["plan", "report", "work", "crew", "tail", "reservation", "states", "axes", "forecast", "pace"], 4),
-    **dict.fromkeys(["sweep", "processes", "probing"], 5),
+    **dict.fromkeys(["sweep", "processes", "cluster", "node", "probing"], 5),
     **dict.fromkeys(["claims", "study"], 6),
     "cli": 7,
 }

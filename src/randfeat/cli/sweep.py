@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from randfeat.cli.options import RESULTS, DataDir, Device, Results, Words, device_of
-from randfeat.errors import ConfigError, InterruptError
-
-if TYPE_CHECKING:
-    from randfeat.crew import AbstractCrew
-    from randfeat.store import Store
+from randfeat.cli.asked import Asked
+from randfeat.cli.options import RESULTS, DataDir, Device, Results, Words
+from randfeat.errors import InterruptError
 
 
 def sweep(
@@ -27,6 +23,11 @@ def sweep(
     stack: Annotated[
         str, typer.Option(metavar="auto|N", help="Train so many runs together; auto: on a GPU what fits.")
     ] = "auto",
+    ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster: local, auto, HOST:PORT, ray://...")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Of a worker on Ray.", show_default="1")] = None,
+    gpus: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of one, of a worker on Ray.", show_default="1 if any")
+    ] = None,
     checkpoint: Annotated[float, typer.Option(min=0, metavar="S", help="Seconds between two saved states of a fit.")] = 120,
     results: Results = RESULTS,
     data_dir: DataDir = None,
@@ -40,7 +41,6 @@ def sweep(
     Lists are written as in Hydra: init=he,glorot 'seeds.weights=range(0,10)' solver.penalty=1,10. A recipe may list cases.
     Exit code 3 if a run is not ok.
     """
-    import torch
     from rich.console import Console
 
     from randfeat.cli.board import Board
@@ -55,9 +55,8 @@ def sweep(
     store, folder = Store(results), data_folder(data_dir)
     specs = specs_of(words or [], seeds)
     wanted = with_twins(specs) if twin else specs
-    together = _stack(stack)
-    stacks = together != 1 and (together is not None or device_of(device).type == "cuda")
-    crew = _crew(workers, per_gpu, device, threads or torch.get_num_threads(), folder, store, checkpoint, together)
+    asked = Asked(workers, per_gpu, ray, cpus, gpus, device, threads, checkpoint, stack)
+    crew, stacks = asked.crew(folder, store), asked.stacks
     if dry_run:
         known = store.records()
         done = {} if force else {record.key: record for record in known if record.finished}
@@ -80,55 +79,3 @@ def sweep(
 def _given(flag: str, value: object, default: object = None) -> list[str]:
     """A flag as it was typed; nothing where it was not."""
     return [] if value == default else [flag, str(value)]
-
-
-def _crew(
-    workers: int | None,
-    per_gpu: int,
-    device: str,
-    threads: int,
-    folder: Path,
-    store: Store,
-    seconds: float,
-    stack: int | None,
-) -> AbstractCrew:
-    import torch
-
-    from randfeat.crew import Here
-    from randfeat.processes import Place, Processes
-    from randfeat.sweep import recalling
-    from randfeat.work import Worker
-
-    if workers is None:
-        torch.set_num_threads(threads)
-        return Here(Worker(device_of(device), folder, recalling(store, folder), seconds, stack=stack))
-    devices = _devices(workers, per_gpu, device)
-    share = max(1, threads // workers)
-    sharers = per_gpu if devices[0] != "cpu" else workers
-    return Processes([Place(each, share, sharers, folder, store.folder, seconds, stack) for each in devices])
-
-
-def _stack(word: str) -> int | None:
-    """How many runs train together; None where memory says."""
-    if word == "auto":
-        return None
-    if not word.isdecimal() or int(word) < 1:
-        raise ConfigError(f"--stack {word} is neither auto nor a number of runs such as 8.")
-    return int(word)
-
-
-def _devices(workers: int, per_gpu: int, device: str) -> list[str]:
-    """A device for each worker."""
-    where = device_of(device)
-    if where.type != "cuda":
-        return [str(where)] * workers
-    import torch
-
-    gpus = [str(where)] if where.index is not None else [f"cuda:{k}" for k in range(torch.cuda.device_count())]
-    if workers > per_gpu * len(gpus):
-        need = -(-workers // len(gpus))
-        raise ConfigError(
-            f"--workers {workers} is more than {len(gpus)} GPU{'s' * (len(gpus) > 1)} at {per_gpu} each. "
-            f"Use --per-gpu {need}, or --workers {per_gpu * len(gpus)}."
-        )
-    return [gpus[k % len(gpus)] for k in range(workers)]
