@@ -9,7 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 
@@ -26,6 +27,39 @@ def interleaved(variants: Mapping[str, Callable[[], float]], rounds: int) -> dic
         for name, variant in variants.items():
             taken[name].append(variant())
     return {name: min(seconds[1:]) for name, seconds in taken.items()}
+
+
+class Timed(Protocol):
+    """What a way of doing the work gives back."""
+
+    @property
+    def seconds(self) -> float: ...
+
+
+T = TypeVar("T", bound=Timed)
+
+
+class Compared(NamedTuple):
+    """Seconds of each way in every round, and their medians."""
+
+    seconds: dict[str, list[float]]
+    medians: dict[str, float]
+
+
+def compared(
+    ways: Mapping[str, Callable[[], T]], check: Callable[[Mapping[str, T]], object], rounds: int
+) -> tuple[dict[str, T], Compared]:
+    """What each way gave in the first round, and what it took in all of them.
+
+    ``check`` sees the first round before any other begins. The ways take turns, in the other order from one round to the next.
+    """
+    first = {name: way() for name, way in ways.items()}
+    check(first)
+    taken = {name: [done.seconds] for name, done in first.items()}
+    for k in range(1, rounds):
+        for name in list(ways)[:: -1 if k % 2 else 1]:
+            taken[name].append(ways[name]().seconds)
+    return first, Compared(taken, {name: median(seconds) for name, seconds in taken.items()})
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:

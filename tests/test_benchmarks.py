@@ -46,3 +46,12 @@ def test_on_gpu_measures_stages_and_training_on_a_cpu(tmp_path):
     assert all(patches["seconds"][stage] > 0 for stage in ("features", "factorisation", "scoring", "fit, all together"))
     assert patches["train/accuracy"] > 0.2  # noise of ten classes, but 64 features of 200 rows
     assert found["ratios"]["wrn"] == found["training"]["wrn"]["ours"] / found["training"]["wrn"]["plain"]
+
+
+def test_big_tables_measures_a_cache_that_changes_nothing(tmp_path):
+    found = figures(tmp_path, "big_tables.py")
+    (measured,) = found["measured"].values()
+    assert (measured["groups"], measured["runs"]) == (40, 2400)
+    assert measured["cache_mib"] < measured["mib"] / 5
+    assert {"table, no cache yet", "table", "table, 500 runs later", "diff"} <= measured["seconds"].keys()
+    assert found["ratios"]["cache"] == measured["seconds"]["table, no cache yet"] / measured["seconds"]["table"]

@@ -239,6 +239,10 @@ def test_every_combination_composes(words):
             "arch.width=glob(*)",
             "'arch.width=glob(*)' matches no part. glob() is for conf and the families, as in init=glob(*).",
         ),
+        (
+            "arch.width=range(3,3)",
+            "'arch.width=range(3,3)' lists no value. Leave it out, or give it one, as in arch.width=A,B.",
+        ),
         ("nonsense", "'nonsense' is not a word like arch=vgg or arch.width=16."),
     ],
 )

@@ -11,6 +11,7 @@ LAYER = {
     **dict.fromkeys(
         [
             "errors",
+            "files",
             "typing",
             "seeds",
             "part",
@@ -21,6 +22,7 @@ LAYER = {
             "partial",
             "split",
             "model",
+            "stacked",
             "places",
             "cost",
             "machine",
@@ -32,8 +34,8 @@ LAYER = {
     ),
     **dict.fromkeys([*FAMILIES, "cases", "config"], 1),
     **dict.fromkeys(["spec", "record"], 2),
-    **dict.fromkeys(["run", "store", "prefix", "shelf"], 3),
-    **dict.fromkeys(["plan", "report", "work", "crew", "tail", "reservation", "states"], 4),
+    **dict.fromkeys(["run", "store", "prefix", "shelf", "stackable", "stack", "spelling"], 3),
+    **dict.fromkeys(["plan", "report", "work", "crew", "tail", "reservation", "states", "axes", "forecast", "pace"], 4),
     **dict.fromkeys(["sweep", "processes", "probing"], 5),
     **dict.fromkeys(["claims", "study"], 6),
     "cli": 7,

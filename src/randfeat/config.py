@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import itertools
+import math
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 GROUPS = {**{family: family for family in FAMILIES}, "twin": "solver"}
 """Word -> the conf folder that its choices lie in. ``twin=adam`` picks the solver of the fully trained twin."""
 
-
 CASES = "sweep"
 """The key under which a recipe lists cases, each of them words."""
+
+MOST = 100_000
+"""So many combinations one command takes at most."""
 
 GROUP_WORDS = {"twin": "solver@twin"}
 """What Hydra calls a word that is no family."""
@@ -157,16 +160,20 @@ def combinations(words: Iterable[str]) -> list[list[str]]:
     and stands before the words given, which win over it.
 
     Raises:
-        ConfigError: a word that Hydra cannot read, a range of numbers without a step, which has no list, or cases that are
-            not words.
+        ConfigError: a word that Hydra cannot read, a range of numbers without a step, which has no list, an empty list, more
+            than ``MOST`` combinations, or cases that are not words.
     """
-    choices = map(list, itertools.product(*map(_alternatives, words)))
+    cases_of = functools.cache(_cases)
     return [
-        [*map(str, case), *choice]
-        for choice in choices
-        for own in _cases(_recipe(choice)) or [[]]
-        for case in itertools.product(*map(_alternatives, own))
+        [*case, *choice] for choice in _product(words) for own in cases_of(_recipe(choice)) or [[]] for case in _product(own)
     ]
+
+
+def _product(words: Iterable[str]) -> Iterator[list[str]]:
+    found = list(map(_alternatives, words))
+    if (n := math.prod(map(len, found))) > MOST:
+        raise ConfigError(f"these words make {n:,} combinations, and {MOST:,} is the most. List fewer values.")
+    return map(list, itertools.product(*found))
 
 
 def _recipe(words: Iterable[str]) -> str:
@@ -204,7 +211,10 @@ def _alternatives(word: str) -> list[str]:
         return [word]
     if not override.is_discrete_sweep():
         raise ConfigError(f"{word!r} has no list of values. Use {key}=range(START,STOP,STEP) or {key}=A,B.")
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    listed = list(itertools.islice(override.sweep_string_iterator(), MOST + 1))
+    if not 0 < len(listed) <= MOST:
+        raise ConfigError(f"{word!r} lists {f'more than {MOST:,} values' if listed else 'no value'}. List 1 to {MOST:,}.")
+    return [f"{key}={value}" for value in listed]
 
 
 def _parsed(word: str) -> Override:

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 
 class RandfeatError(Exception):
-    """A mistake that the user can mend. The command line prints it in one line and exits with 2."""
+    """A mistake that the user can mend. The command line prints it in one line and exits with ``exit_code``."""
+
+    exit_code = 2
 
 
 class ConfigError(RandfeatError):
@@ -20,6 +22,12 @@ class DataError(RandfeatError):
 
 class ResultsError(RandfeatError):
     """A results folder or file that cannot be read or written."""
+
+
+class InterruptError(RandfeatError):
+    """Ctrl-C, with what is on record; no mistake."""
+
+    exit_code = 130
 
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -51,9 +52,7 @@ class Model:
         }
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
         self._below, self._above = net[: self.first], net[self.first :]
-        self._names_below, self._names_above = _names(self._below), _names(self._above)
-        for unit in net.children():
-            unit.register_forward_pre_hook(_images_channels_last)
+        self._names_below, self._names_above = tensor_names(self._below), tensor_names(self._above)
         self.score_mode()
 
     @property
@@ -94,7 +93,7 @@ class Model:
     def _prefix(self, x: Tensor, done: int) -> Tensor:
         if done:
             rest = self.net[done : self.first]
-            return self._call(rest, _names(rest), self.weights.frozen, x)
+            return self._call(rest, tensor_names(rest), self.weights.frozen, x)
         return self._call(self._below, self._names_below, self.weights.frozen, self.scale(x).to(self.dtype))
 
     def _cut(self, x: Tensor) -> Iterable[Tensor]:
@@ -110,16 +109,8 @@ class Model:
 
     def _call(self, net: nn.Module, names: list[str], weights: Weights, x: Tensor) -> Tensor:
         tensors = {name: weights[name] if name in weights else self.buffers[name] for name in names}
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
-            try:
-                y: Tensor = functional_call(net, tensors, (x,))
-            except ValueError as error:
-                if "Expected more than 1 value per channel" not in str(error):
-                    raise
-                raise ConfigError(
-                    "a batch norm needs two rows or more in every batch. Use solver.batch_size=2 or more, more rows "
-                    "(data.n_train), or an arch without norm."
-                ) from error
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed), complaints_in_words():
+            y: Tensor = functional_call(net, tensors, (x,))
         return y.to(self.dtype)
 
     @torch.no_grad()
@@ -147,12 +138,32 @@ class Model:
             self.recorders[name].momentum = None  # the plain average over the blocks
             self.buffers[f"{name}.num_batches_tracked"].zero_()
         self._recording = True
-        for z in blocks:
-            self.suffix(trained, z)
-        self._recording = False
-        for name, momentum in momenta.items():
-            self.recorders[name].momentum = momentum
-        self.score_mode()
+        try:
+            for z in blocks:
+                self.suffix(trained, z)
+        finally:
+            self._recording = False
+            for name, momentum in momenta.items():
+                self.recorders[name].momentum = momentum
+            self.score_mode()
+
+
+@contextlib.contextmanager
+def complaints_in_words() -> Iterator[None]:
+    """What a batch norm says of a batch of one row, in the words of the settings that would work.
+
+    Raises:
+        ConfigError: in place of that ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "Expected more than 1 value per channel" not in str(error):
+            raise
+        raise ConfigError(
+            "a batch norm needs two rows or more in every batch. Use solver.batch_size=2 or more, more rows "
+            "(data.n_train), or an arch without norm."
+        ) from error
 
 
 def channels_last(x: Tensor) -> Tensor:
@@ -160,9 +171,10 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
-def _images_channels_last(unit: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Before every unit, so that it sees the same wherever a pass began."""
-    return tuple(map(channels_last, inputs))
+def order_channels_last(net: Network) -> None:
+    """From now on its units see images with their channels side by side, wherever a pass begins."""
+    for unit in net.children():
+        unit.register_forward_pre_hook(lambda _, inputs: tuple(map(channels_last, inputs)))
 
 
 def fresh_buffers(net: nn.Module, device: torch.device, dtype: torch.dtype) -> Weights:
@@ -178,5 +190,6 @@ def fresh_buffers(net: nn.Module, device: torch.device, dtype: torch.dtype) -> W
     return fresh
 
 
-def _names(net: nn.Module) -> list[str]:
+def tensor_names(net: nn.Module) -> list[str]:
+    """Its parameters and its buffers."""
     return [name for name, _ in (*net.named_parameters(), *net.named_buffers())]

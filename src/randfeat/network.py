@@ -18,6 +18,9 @@ from torch.func import functional_call
 from randfeat.errors import ConfigError, did_you_mean, some
 from randfeat.typing import Task
 
+SMALL = 2**21
+"""A network of so many weights is computed on two inputs in no time."""
+
 HEAD = "head"
 INPUT = "input"
 """What stands for the rows themselves where units are named."""
@@ -47,9 +50,8 @@ def chain(units: Mapping[str, nn.Module], task: Task) -> Network:
 
     The units must already lie on the meta device, and the last one must give a matrix, one row of P features each.
     """
-    with torch.device("meta"):
-        features = outline(nn.Sequential(*units.values()), torch.empty(2, *task.shape))
-        head = nn.Linear(features.shape[1], task.n_classes)
+    features = outline(nn.Sequential(*units.values()), task.shape)
+    head = nn.Linear(features[1], task.n_classes, device="meta")
     net = Network()
     for name, unit in {**units, HEAD: head}.items():
         net.add_module(name, unit)
@@ -74,18 +76,28 @@ def cut(net: Network, at: str, task: Task, word: str) -> Network:
         raise ConfigError(f"{word}={at} is no unit of this network.{near} Units: {some([INPUT, *net.unit_names])}.")
     names = [] if at == INPUT else net.unit_names[: net.unit_names.index(ends[at]) + 1]
     units = {name: net.get_submodule(name) for name in names}
-    if outline(nn.Sequential(*units.values()), torch.empty(2, *task.shape, device="meta")).ndim != 2:
+    if len(outline(nn.Sequential(*units.values()), task.shape)) != 2:
         units["flatten"] = nn.Flatten()
     part = chain(units, task)
     part.origin = net.origin
     return part
 
 
-def outline(module: nn.Module, x: Tensor) -> Tensor:
-    """What a module on the meta device gives for ``x`` there: a shape, no numbers. Its constant buffers may be real."""
-    buffers = {name: buffer.to("meta") for name, buffer in module.named_buffers()}
-    y: Tensor = functional_call(module.eval(), buffers, (x,))
-    return y
+def outline(module: nn.Module, shape: tuple[int, ...], rows: int = 2) -> torch.Size:
+    """The shape of what a module on the meta device gives for inputs of a shape. Its constant buffers may be real.
+
+    A small one is computed with zeros for weights: to compute on the meta device torch first loads its compiler, for a second.
+    """
+    tensors = dict([*module.named_parameters(), *module.named_buffers()])
+    device = "cpu" if sum(tensor.numel() for tensor in tensors.values()) <= SMALL else "meta"
+    there = {name: _zeros(tensor, device) for name, tensor in tensors.items()}
+    with torch.no_grad(), torch.device(device):
+        y: Tensor = functional_call(module.eval(), there, (torch.zeros(rows, *shape),))
+    return y.shape
+
+
+def _zeros(tensor: Tensor, device: str) -> Tensor:
+    return torch.zeros(tensor.shape, dtype=tensor.dtype, device=device) if tensor.is_meta else tensor.to(device)
 
 
 def blocks(net: Network) -> dict[str, list[str]]:

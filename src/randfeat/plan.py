@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from randfeat.config import mappings
+from randfeat.config import MOST, mappings
+from randfeat.errors import ConfigError
 from randfeat.record import Record
 from randfeat.spec import RunSpec
+from randfeat.stackable import stack_key
 
 PIECES = 4
 """Gradient fits of one network are handed out in about so many pieces for each worker, so that all are done at one time."""
@@ -16,9 +20,10 @@ PIECES = 4
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that one worker does one after another, for they share what it computes."""
+    """Runs that one worker does one after another, for they share what it computes; or, ``stacked``, several at a time."""
 
     specs: tuple[RunSpec, ...]
+    stacked: bool = False
 
     @property
     def shared(self) -> list[str]:
@@ -51,9 +56,14 @@ def specs_of(words: Iterable[str], seeds: int = 1) -> list[RunSpec]:
     """The runs that these words describe, lists in them included, with so many seeds each.
 
     Raises:
-        ConfigError: the words mean nothing, or parts do not fit together.
+        ConfigError: the words mean nothing, parts do not fit together, or there would be more than ``MOST`` runs.
     """
-    firsts = [RunSpec.from_mapping(mapping) for _, mapping in mappings(words)]
+    words = list(words)
+    firsts = [_fitting(choice, mapping, words) for choice, mapping in mappings(words)]
+    if len(firsts) * seeds > MOST:
+        raise ConfigError(
+            f"these are {len(firsts) * seeds:,} runs with their seeds, and {MOST:,} is the most. Use fewer seeds."
+        )
     return [first.with_seed(k) for first in firsts for k in range(seeds)]
 
 
@@ -62,7 +72,7 @@ def with_twins(specs: Iterable[RunSpec]) -> list[RunSpec]:
     return [each for spec in specs for each in (spec, spec.twin)]
 
 
-def plan(specs: Iterable[RunSpec], done: Mapping[str, Record], places: int = 1) -> Plan:
+def plan(specs: Iterable[RunSpec], done: Mapping[str, Record], places: int = 1, *, stacks: bool = False) -> Plan:
     """The plan for these specs.
 
     Runs of one data set come after each other, and among them those of one network. Of those the one with the fewest frozen
@@ -73,27 +83,50 @@ def plan(specs: Iterable[RunSpec], done: Mapping[str, Record], places: int = 1) 
         done: the runs on record, by key.
         places: how many workers there are. For one, a group holds all runs of a network; for several, its heads are a group,
             and its gradient fits are cut into pieces, the longest first.
+        stacks: runs that can train together are groups of their own, one for each place.
     """
     wanted = {spec.key: spec for spec in specs}
-    networks: dict[tuple[object, ...], dict[str, list[RunSpec]]] = {}
-    for key, spec in wanted.items():
-        if key not in done:
-            same_rows = networks.setdefault((spec.data, spec.seeds.data), {})
-            same_rows.setdefault(spec.network_key, []).append(spec)
-    n_fits = sum(spec.solver.fits_everything for runs in networks.values() for each in runs.values() for spec in each)
+    missing = [spec for key, spec in wanted.items() if key not in done]
+    n_fits = sum(spec.solver.fits_everything for spec in missing)
     most = max(1, n_fits // (PIECES * places))
-    groups = [
-        Group(tuple(specs))
-        for same_rows in networks.values()
-        for runs in same_rows.values()
-        for specs in (_cut(runs, most) if places > 1 else [_ordered(runs)])
-    ]
+    groups: list[Group] = []
+    for same_rows in _by(missing, lambda spec: (spec.data, spec.seeds.data)):
+        alone = same_rows
+        if stacks:
+            kinds = _by(same_rows, lambda spec: stack_key(spec) or spec.key)
+            alone = [kind[0] for kind in kinds if len(kind) == 1]
+            groups += [Group(tuple(part), stacked=True) for kind in kinds if len(kind) > 1 for part in _even(kind, places)]
+        for runs in _by(alone, lambda spec: spec.network_key):
+            groups += [Group(tuple(part)) for part in (_cut(runs, most) if places > 1 else [_ordered(runs)])]
     return Plan(tuple(wanted.values()), {key: done[key] for key in wanted if key in done}, tuple(groups))
+
+
+def _by(specs: Iterable[RunSpec], what: Callable[[RunSpec], Hashable]) -> list[list[RunSpec]]:
+    """The specs that agree on something, in the order in which it first comes."""
+    found: dict[Hashable, list[RunSpec]] = {}
+    for spec in specs:
+        found.setdefault(what(spec), []).append(spec)
+    return list(found.values())
+
+
+def _even(specs: list[RunSpec], n: int) -> list[list[RunSpec]]:
+    """At most ``n`` parts of nearly one size."""
+    size = -(-len(specs) // n)
+    return [specs[start : start + size] for start in range(0, len(specs), size)]
 
 
 def is_twin(spec: RunSpec) -> bool:
     """Whether everything trains, so that the run is its own twin."""
     return spec.key == spec.twin.key
+
+
+def _fitting(choice: Sequence[str], mapping: Mapping[str, Any], words: Collection[str]) -> RunSpec:
+    """The spec of one combination; where its parts do not fit together, the error says which words these are."""
+    try:
+        return RunSpec.from_mapping(mapping)
+    except ConfigError as error:
+        own = [word for word in choice if word not in words]
+        raise ConfigError(f"{error} That is with {shlex.join(own)}." if own else str(error)) from None
 
 
 def _ordered(runs: list[RunSpec]) -> list[RunSpec]:

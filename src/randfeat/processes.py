@@ -37,6 +37,7 @@ class Place:
         folder: where the data sets lie.
         results: the results folder, for laws that start from a run on record.
         seconds: from one saved state of a fit to the next.
+        stack: so many runs train together; None: as many as the memory holds.
     """
 
     device: str
@@ -45,6 +46,7 @@ class Place:
     folder: Path
     results: Path
     seconds: float
+    stack: int | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ def serve(pipe: Connection, place: Place) -> None:
     torch.set_num_threads(place.threads)
     share_memory(place.sharers)
     recall = recalling(Store(place.results), place.folder)
-    worker = Worker(torch.device(place.device), place.folder, recall, place.seconds)
+    worker = Worker(torch.device(place.device), place.folder, recall, place.seconds, stack=place.stack)
     with threadpool_limits(place.threads), contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send(Ready())  # till nobody is at the other end
         while True:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from randfeat.errors import ResultsError, listing
@@ -115,10 +118,45 @@ class Record:
         return record
 
 
+def entries(lines: Iterable[bytes], path: Path, start: int = 1) -> Iterator[Record | str]:
+    """For every line of a file that is not blank its record, or the sentence that says why it was left out.
+
+    Args:
+        lines: of the file at ``path``, in their order, ends and all.
+        path: names the lines in the sentences, as in "results/local/runs.jsonl: line 7 is torn and was left out".
+        start: the number of the first of them.
+
+    Raises:
+        NewerFormatError: a later randfeat wrote a line.
+    """
+    for number, line in enumerate(lines, start):
+        if not line.strip():
+            continue
+        try:
+            yield Record.from_line(line.decode(errors="replace"), f"{path}: line {number}")
+        except NewerFormatError:
+            raise
+        except ResultsError as error:
+            yield f"{error} and was left out"
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Without garbage collection, which takes as long as the reading where many records are read and all are kept."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 _KINDS: dict[str, type] = {
     **dict.fromkeys(("key", "twin", "status", "reason", "version", "written"), str),
     **dict.fromkeys(("spec", "metrics", "cost", "environment"), dict),
 }
+_STATUSES = {str(status): status for status in Status}
 
 
 def _fields(line: str, source: str) -> dict[str, Any]:
@@ -141,9 +179,9 @@ def _fields(line: str, source: str) -> dict[str, Any]:
 
 
 def _status(word: str, source: str) -> Status:
-    if word not in set(Status):
+    if word not in _STATUSES:
         raise ResultsError(f"{source} has status {word!r}, which is none of {listing(Status)}")
-    return Status(word)
+    return _STATUSES[word]
 
 
 def _finite_or_null(numbers: Mapping[str, float]) -> dict[str, float | None]:
@@ -151,6 +189,8 @@ def _finite_or_null(numbers: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def _null_to_nan(numbers: Mapping[str, Any], field: str, source: str) -> dict[str, float]:
+    if {*map(type, numbers.values())} <= {int, float}:
+        return dict(numbers)
     wrong = [name for name, value in numbers.items() if value is not None and type(value) not in (int, float)]
     if wrong:
         raise ResultsError(f"{source} has no number in {field!r} for {wrong[0]!r}")

@@ -19,7 +19,8 @@ from randfeat.errors import ResultsError
 from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
 from randfeat.metrics import accuracy, cross_entropy
-from randfeat.model import Model, channels_last
+from randfeat.model import Model, channels_last, order_channels_last
+from randfeat.network import Network
 from randfeat.prefix import SPLITS, Prefix, kept
 from randfeat.record import Record, Status
 from randfeat.seeds import stream
@@ -71,22 +72,40 @@ def run_one(
         DataError: the data set is missing or malformed.
     """
     meter, shelf = Meter(device), shelf or Shelf()
-    data = shelf.data(spec.data, spec.seeds.data, device, lambda: spec.data.load(spec.seeds.data, folder, device))
+    data = loaded(spec, device, folder, shelf)
     model = build(spec, data, device, sources(data, folder, recall), shelf)
     model.pieces = pieces
     prefix = prepared(spec, model, data, shelf)
     start = meter.seconds
     fitted = spec.solver.fit(problem(spec, model, data, prefix, watch, checkpoint))
     fit_s = fitted.earlier_s + meter.seconds - start
+    fitted, metrics = scored(model, prefix, fitted)
+    cost = {"fit_s": fit_s, "total_s": fitted.earlier_s + meter.seconds, "peak_mib": meter.peak_mib}
+    return finished(spec, device, model, fitted, metrics, cost)
+
+
+def scored(model: Model, prefix: Prefix, fitted: Fitted) -> tuple[Fitted, dict[str, float]]:
+    """The fit with its scores, once norm layers have recorded anew; none where it is not ok, or where they are not finite."""
     model.record_statistics(fitted.trained, prefix.blocks("train"), model.moving)
     metrics = score(model, fitted.trained, prefix) if fitted.status == Status.OK else {}
     if not all(map(math.isfinite, metrics.values())):
-        fitted, metrics = replace(fitted, status=Status.NON_FINITE, reason="the final scores were not finite"), {}
+        return replace(fitted, status=Status.NON_FINITE, reason="the final scores were not finite"), {}
+    return fitted, metrics
+
+
+def finished(
+    spec: RunSpec, device: torch.device, model: Model, fitted: Fitted, metrics: dict[str, float], cost: dict[str, float]
+) -> Run:
+    """The run with its record."""
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
-    counts = parameters(spec)
-    cost = {"fit_s": fit_s, "total_s": fitted.earlier_s + meter.seconds, "peak_mib": meter.peak_mib, **counts}
-    record = new_record(spec, device, fitted, metrics | chosen, cost)
+    record = new_record(spec, device, fitted, metrics | chosen, cost | parameters(spec))
     return Run(record, fitted.curve, _arrays(fitted.trained | _statistics(model)))
+
+
+def loaded(spec: RunSpec, device: torch.device, folder: Path, shelf: Shelf) -> Dataset:
+    """The spec's data set, from the shelf where it lies there."""
+    seed = spec.seeds.data
+    return shelf.data(spec.data, seed, device, lambda: spec.data.load(seed, folder, device))
 
 
 def sources(data: Dataset, folder: Path, recall: Recall) -> Sources:
@@ -100,17 +119,17 @@ def sources(data: Dataset, folder: Path, recall: Recall) -> Sources:
 
 def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources = NOTHING, shelf: Shelf | None = None) -> Model:
     """The network with its weights drawn and split, before anything is fitted."""
-    net = copy.deepcopy(spec.network())
     dtype = torch.float64 if spec.precision == "float64" else torch.float32
 
-    def drawn() -> Weights:
+    def drawn() -> tuple[Network, Weights]:
+        net = copy.deepcopy(spec.network())
         tensors = draw(spec.init, net, spec.seeds.weights, sources)
-        return {name: channels_last(tensor.to(device, dtype)) for name, tensor in tensors.items()}
+        order_channels_last(net)
+        return net, {name: channels_last(tensor.to(device, dtype)) for name, tensor in tensors.items()}
 
-    shapes = tuple((name, tensor.shape) for name, tensor in net.named_parameters())
-    weights = (shelf or Shelf()).weights(spec.network_key, shapes, drawn)
-    selection = spec.subset.select(net, spec.seeds.subset)
-    sides = split(weights, selection, frozen_rows=spec.subset.frozen_rows)
+    shapes = tuple((name, tensor.shape) for name, tensor in spec.network().named_parameters())
+    net, weights = (shelf or Shelf()).drawn(spec.network_key, shapes, drawn)
+    sides = split(weights, spec.selection, frozen_rows=spec.subset.frozen_rows)
     return Model(net, sides, spec.subset.statistics, data.scale, spec.precision)
 
 
@@ -196,7 +215,7 @@ def parameters(spec: RunSpec) -> dict[str, float]:
     """How many numbers the network has, and how many of them train."""
     net = spec.network()
     shapes = {name: tensor.shape for name, tensor in net.named_parameters()}
-    trained = n_trained(spec.subset.select(net, spec.seeds.subset), shapes)
+    trained = n_trained(spec.selection, shapes)
     return {"trained_params": sum(trained.values()), "params": sum(shape.numel() for shape in shapes.values())}
 
 

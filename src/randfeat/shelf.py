@@ -11,6 +11,7 @@ from torch import Tensor
 from randfeat.data import AbstractData, Dataset
 from randfeat.machine import fits
 from randfeat.model import Model
+from randfeat.network import Network
 from randfeat.solver import Once
 from randfeat.typing import Weights, row_blocks
 
@@ -40,7 +41,7 @@ class Shelf:
         self._forget()
 
     def _forget(self) -> None:
-        self._weights: dict[Hashable, Weights] = {}
+        self._drawn: dict[Hashable, tuple[Network, Weights]] = {}
         self._statistics: Weights = {}
         self._outputs: dict[tuple[str, ...], Outputs] = {}
         self._made: dict[Hashable, Any] = {}
@@ -62,13 +63,13 @@ class Shelf:
             self._forget()
         return network in self._shared
 
-    def weights(self, network: str, tensors: Hashable, draw: Callable[[], Weights]) -> Weights:
-        """A network's weights as drawn; ``tensors`` tells apart networks that were cut at different units."""
+    def drawn(self, network: str, tensors: Hashable, draw: Callable[[], tuple[Network, Weights]]) -> tuple[Network, Weights]:
+        """A network and its weights as drawn; ``tensors`` tells apart networks that were cut at different units."""
         if not self.open(network):
             return draw()
-        if tensors not in self._weights:
-            self._weights[tensors] = draw()
-        return self._weights[tensors]
+        if tensors not in self._drawn:
+            self._drawn[tensors] = draw()
+        return self._drawn[tensors]
 
     def record_statistics(self, model: Model, x: Tensor) -> None:
         """Those of a network as drawn on the training rows; computed, unless another run has done so."""

@@ -20,6 +20,7 @@ from randfeat.network import Network, first_of, unit_of
 from randfeat.part import Part, checked, setting
 from randfeat.registry import FAMILIES, make_part, setting_names
 from randfeat.solver import AbstractSolver, Sgd
+from randfeat.split import Selection
 from randfeat.subset import AbstractSubset, All
 from randfeat.typing import Task
 
@@ -73,12 +74,16 @@ class RunSpec:
                 f"Use data.val_share=0.1, or {self.solver.without_choice}."
             )
         self.init.check(self.network(), dict(self.network().named_parameters()))
-        net, seed = self.network(), self.seeds.subset
-        self.solver.check(self.subset.select(net, seed), self.subset.begins(net, seed), self.subset.part)
+        self.solver.check(self.selection, self.subset.begins(self.network(), self.seeds.subset), self.subset.part)
 
     def network(self) -> Network:
         """What is run of the architecture built for the data, on the meta device."""
         return self.solver.network(_network(self.arch, self.data.task), self.data.task)
+
+    @property
+    def selection(self) -> Selection:
+        """What of every tensor trains."""
+        return _selection(self.subset, self.network(), self.seeds.subset)
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> RunSpec:
@@ -114,20 +119,18 @@ class RunSpec:
     def key(self) -> str:
         """12 hexadecimal digits of SHA-256 over the spec's canonical JSON, settings at their default left out."""
         identity: dict[str, Any] = {family: getattr(self, family).identity() for family in FAMILIES}
-        return _digits(identity | {"seeds": self.seeds.identity(), "precision": self.precision})
+        return hashed(identity | {"seeds": self.seeds.identity(), "precision": self.precision})
 
     @functools.cached_property
     def network_key(self) -> str:
         """The same over what the data and the network as drawn are a function of; runs with one of these share both."""
         identity: dict[str, Any] = {family: getattr(self, family).identity() for family in ("data", "arch", "init")}
-        return _digits(identity | {"seeds": [self.seeds.data, self.seeds.weights], "precision": self.precision})
+        return hashed(identity | {"seeds": [self.seeds.data, self.seeds.weights], "precision": self.precision})
 
     @functools.cached_property
     def n_frozen(self) -> int:
         """How many units come before the first in which something trains."""
-        net = self.network()
-        live = {unit_of(name) for name, choice in self.subset.select(net, self.seeds.subset).items() if choice is not False}
-        return first_of(net, live)
+        return first_of(self.network(), {unit_of(name) for name, choice in self.selection.items() if choice is not False})
 
     @functools.cached_property
     def twin(self) -> RunSpec:
@@ -143,7 +146,8 @@ class RunSpec:
         return dataclasses.replace(self, seeds=dataclasses.replace(self.seeds, **raised))
 
 
-def _digits(identity: Mapping[str, Any]) -> str:
+def hashed(identity: Mapping[str, Any]) -> str:
+    """12 hexadecimal digits of SHA-256 over canonical JSON."""
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -165,6 +169,11 @@ def _meant(word: str, known: list[str]) -> str:
 
 def _example(word: str) -> str:
     return ", as in seeds.weights=3, or --seeds 3 for three of them" if word == "seeds" else ""
+
+
+@functools.lru_cache(maxsize=4)
+def _selection(subset: AbstractSubset, net: Network, seed: int) -> Selection:
+    return subset.select(net, seed)
 
 
 @functools.lru_cache(maxsize=32)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from randfeat.errors import ResultsError
-from randfeat.store import replaced
+from randfeat.files import replaced
 
 
 class States:

@@ -8,15 +8,13 @@ Nothing outside this module knows the names of the files::
     states/<key>                what an interrupted fit goes on from, see :mod:`randfeat.states`
     .runs.taken                 which runs processes are busy with, see :mod:`randfeat.reservation`
     tensorboard/<key>/          its event files
+    .runs.parquet               what large files hold, by columns: nothing that they do not hold, and safe to delete
     probes*.jsonl               records of probes, which are no runs: ``Store(folder, "probes")``
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import errno
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -24,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from randfeat.errors import ResultsError, did_you_mean
-from randfeat.record import NewerFormatError, Record
+from randfeat.files import append, replaced, why
+from randfeat.record import Record, entries, uncollected
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +56,11 @@ class Store:
         return sorted(self.folder.glob(f"{self.stem}*.jsonl"))
 
     @property
+    def cache(self) -> Path:
+        """What ``randfeat table`` and ``randfeat diff`` keep of large files, see :mod:`randfeat.report.cache`."""
+        return self.folder / f".{self.stem}.parquet"
+
+    @property
     def file(self) -> Path:
         """The file that this process appends to."""
         return self.folder / f"{self.stem}.jsonl"
@@ -82,10 +86,10 @@ class Store:
         line = record.to_line() + "\n"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _append(self.file, line.encode())
+            append(self.file, line.encode())
         except OSError as error:
             kept = _keep_elsewhere(f"{self.stem}-{record.key}-", line)
-            raise ResultsError(f"{self.file} cannot be written: {_why(error)}. {kept}") from error
+            raise ResultsError(f"{self.file} cannot be written: {why(error)}. {kept}") from error
 
     def records(self) -> list[Record]:
         """Every run once, over all ``<stem>*.jsonl``; of several records with one key the newest finished one counts.
@@ -186,7 +190,7 @@ def make_writable(folder: Path, kind: str) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise ResultsError(
-            f"{kind} folder {folder} cannot be written: {_why(error)}. Pick another with --{kind} DIR."
+            f"{kind} folder {folder} cannot be written: {why(error)}. Pick another with --{kind} DIR."
         ) from error
 
 
@@ -201,16 +205,13 @@ def read_records(files: Iterable[Path]) -> tuple[list[Record], list[str]]:
     """
     newest: dict[str, Record] = {}
     problems: list[str] = []
-    for source, line in _lines(files):
-        try:
-            record = Record.from_line(line, source)
-        except NewerFormatError:
-            raise
-        except ResultsError as error:
-            problems.append(f"{error} and was left out")
-            continue
-        if record.key not in newest or _rank(record) >= _rank(newest[record.key]):
-            newest[record.key] = record
+    with uncollected():
+        for path in files:
+            for entry in _entries(path):
+                if isinstance(entry, str):
+                    problems.append(entry)
+                elif entry.key not in newest or _rank(entry) >= _rank(newest[entry.key]):
+                    newest[entry.key] = entry
     return list(newest.values()), problems
 
 
@@ -219,73 +220,12 @@ def _rank(record: Record) -> tuple[bool, datetime]:
     return record.finished, record.moment
 
 
-def _lines(files: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    """Every line that is not blank, with the words that name it."""
-    for path in files:
-        try:
-            lines = path.read_bytes().split(b"\n")
-        except OSError as error:
-            raise ResultsError(f"{path} cannot be read: {_why(error)}.") from error
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield f"{path}: line {number}", line.decode(errors="replace")
-
-
-def _append(path: Path, line: bytes) -> None:
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+def _entries(path: Path) -> Iterator[Record | str]:
     try:
-        with _locked(file):
-            _write_whole(file, line)
-    finally:
-        os.close(file)
-
-
-def _write_whole(file: int, line: bytes) -> None:
-    size = os.fstat(file).st_size
-    whole = line if _ends_in_newline(file, size) else b"\n" + line
-    try:
-        if os.write(file, whole) < len(whole):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(file)
-    except OSError:
-        os.ftruncate(file, size)
-        raise
-
-
-def _ends_in_newline(file: int, size: int) -> bool:
-    """Whether the next write begins a line of its own; a killed process may have left half of one."""
-    if size == 0:
-        return True
-    os.lseek(file, size - 1, os.SEEK_SET)
-    return os.read(file, 1) == b"\n"
-
-
-@contextlib.contextmanager
-def _locked(file: int) -> Iterator[None]:
-    """Alone with the file where the system has locks; elsewhere O_APPEND alone keeps writers apart."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with contextlib.suppress(OSError):  # some network file systems have no locks; closing the file unlocks it
-        fcntl.flock(file, fcntl.LOCK_EX)
-    yield
-
-
-@contextlib.contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """A path to write to, which takes the place of ``path`` once it is whole."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        os.replace(part, path)
+        with path.open("rb") as file:
+            yield from entries(file, path)
     except OSError as error:
-        raise ResultsError(f"{path} cannot be written: {_why(error)}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        raise ResultsError(f"{path} cannot be read: {why(error)}.") from error
 
 
 def _keep_elsewhere(prefix: str, line: str) -> str:
@@ -296,11 +236,6 @@ def _keep_elsewhere(prefix: str, line: str) -> str:
     except OSError:
         return f"The record could not be kept elsewhere either; this is its line: {line.strip()}"
     return f"The record was kept in {name}: move it into the folder once that works again."
-
-
-def _why(error: OSError) -> str:
-    full = {errno.ENOSPC, errno.EDQUOT}
-    return "the disk is full" if error.errno in full else (error.strerror or str(error)).lower()
 
 
 def _some(keys: Sequence[str]) -> str:

@@ -94,14 +94,14 @@ class Sweep:
             group = self._queue.popleft()
             mine = {spec.key for spec in group.specs if self.reservations.take(spec.key)}
             if others := tuple(spec for spec in group.specs if spec.key not in mine):
-                self._elsewhere.append(Group(others))
+                self._elsewhere.append(replace(group, specs=others))
             self._read_news()
             for key in mine & self.records.keys():
                 self.reservations.free(key)
             if specs := tuple(spec for spec in group.specs if spec.key in mine - self.records.keys()):
                 self._under_way.update(spec.key for spec in specs)
                 states = {spec.key: state for spec in specs if (state := self._states.load(spec.key)) is not None}
-                return Job(Group(specs), states)
+                return Job(replace(group, specs=specs), states)
         return None
 
     def tell(self, event: Event) -> None:
@@ -156,7 +156,7 @@ class Sweep:
         for spec in again:
             self.reservations.free(spec.key)
         if again:
-            self._queue.appendleft(Group(again))
+            self._queue.appendleft(Group(again))  # no stack any more: one bad run shall not take its neighbours with it
 
     def _look_again(self) -> None:
         self._looked = time.monotonic()
@@ -171,7 +171,13 @@ class Sweep:
 
 
 def carry_out(
-    specs: Iterable[RunSpec], store: Store, crew: AbstractCrew, *, force: bool = False, view: View | None = None
+    specs: Iterable[RunSpec],
+    store: Store,
+    crew: AbstractCrew,
+    *,
+    force: bool = False,
+    stacks: bool = False,
+    view: View | None = None,
 ) -> dict[str, Record]:
     """The records of these specs by key: from the store where they are finished, else run now.
 
@@ -180,6 +186,7 @@ def carry_out(
         store: where records are and go.
         crew: who does it.
         force: run again what is on record.
+        stacks: train together what can be.
         view: is told of everything.
 
     Raises:
@@ -189,7 +196,7 @@ def carry_out(
     view = view or View()
     store.prepare()
     tail = Tail(store)  # before the store is read, so that no record comes in between
-    planned = plan(specs, {} if force else store.finished(), crew.places)
+    planned = plan(specs, {} if force else store.finished(), crew.places, stacks=stacks)
     planned = replace(planned, done=_beside(planned, store))
     view.planned(planned)
     with Reservations(store.taken) as reservations:

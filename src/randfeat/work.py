@@ -16,6 +16,7 @@ from randfeat.run import Recall, Run, new_record, parameters, run_one
 from randfeat.shelf import Shelf
 from randfeat.solver import Fitted, Step, Timed
 from randfeat.spec import RunSpec
+from randfeat.stack import run_stack, stack_size
 
 HALVINGS = 3
 """How often rows are passed in halves of the blocks before, where memory does not suffice."""
@@ -86,17 +87,31 @@ class Worker:
         folder: where the data sets lie.
         recall: gives the weights of runs on record, to laws that start from one.
         seconds: from one saved state of a fit to the next.
+        stack: so many runs of a stack train together; None: as many as the memory holds.
         strict: an error stops the work; else the run that raised it is on record with it.
     """
 
-    def __init__(self, device: torch.device, folder: Path, recall: Recall, seconds: float, *, strict: bool = False) -> None:
-        self.device, self.folder, self.recall, self.seconds, self.strict = device, folder, recall, seconds, strict
-        self.shelf = Shelf()
+    def __init__(
+        self,
+        device: torch.device,
+        folder: Path,
+        recall: Recall,
+        seconds: float,
+        *,
+        stack: int | None = None,
+        strict: bool = False,
+    ) -> None:
+        self.device, self.folder, self.recall, self.seconds = device, folder, recall, seconds
+        self.stack, self.strict, self.shelf = stack, strict, Shelf()
 
     def do(self, job: Job, tell: Tell) -> None:
         """Do what a job asks for."""
         self.shelf.share(job.group.shared)
-        for spec in job.group.specs:
+        alone = list(job.group.specs)
+        if job.group.stacked:
+            alone = [spec for spec in alone if spec.key in job.states]
+            alone += self._stacks([spec for spec in job.group.specs if spec.key not in job.states], tell)
+        for spec in alone:
             tell(Started(spec.key))
             try:
                 tell(Finished(self._run(spec, job.states.get(spec.key), tell)))
@@ -104,6 +119,30 @@ class Worker:
                 if self.strict:
                     raise
                 tell(Refused(failed(spec, self.device, Status.FAILED, str(error))))
+
+    def _stacks(self, specs: list[RunSpec], tell: Tell) -> list[RunSpec]:
+        """Train stacks of these runs, smaller ones where memory does not suffice; gives those that have to train alone."""
+        try:
+            size = stack_size(specs[0], self.device, self.stack) if specs else 0
+        except Exception:
+            return specs  # alone, each says what is wrong with it
+        while len(specs) > 1 and size > 1:
+            stack = specs[:size]
+            for spec in stack:
+                tell(Started(spec.key))
+            try:
+                watches = [lambda step, key=spec.key: tell(Stepped(key, step)) for spec in stack]
+                runs = run_stack(stack, self.device, self.folder, watches, self.recall, self.shelf)
+            except Exception as error:
+                if not memory_was_short(error):
+                    return specs
+                size = len(stack) // 2
+                self._let_go()
+                continue
+            for run in runs:
+                tell(Finished(run))
+            specs = specs[size:]
+        return specs
 
     def _run(self, spec: RunSpec, state: bytes | None, tell: Tell) -> Run:
         """The run; with less at once where memory does not suffice, and at last a record that says so."""

@@ -43,8 +43,7 @@ class Torchvision(AbstractArch):
         for name, unit in ({"rgb": Repeat(), **pieces} if channels == 1 else pieces).items():
             net.add_module(name, unit)
         try:
-            with torch.device("meta"):
-                outline(net, torch.empty(2, *task.shape))
+            outline(net, task.shape)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
                 f"arch.name={self.name} does not take images of {height}x{width}: {str(error).splitlines()[0]} "

@@ -52,7 +52,7 @@ class Vgg(AbstractArch):
                 side = max(side // 2, 1)
             units["flatten"] = nn.Flatten()
             if self.hidden:
-                n_flat = outline(nn.Sequential(*units.values()), torch.empty(2, *task.shape)).shape[1]
+                n_flat = outline(nn.Sequential(*units.values()), task.shape)[1]
                 units["fc1"] = self._fully_connected(n_flat)
                 units["fc2"] = self._fully_connected(self.hidden)
         return chain(units, task)

@@ -51,12 +51,13 @@ def randfeat(
 def main() -> None:
     """The program ``randfeat``.
 
-    Exit codes: 0; 1 where a check asked for fails, 3 where it is undecided; 2 for a mistake; 130 for Ctrl-C.
+    Exit codes: 0; 1 where a check asked for fails, 3 where it is undecided or a run of a sweep is not ok; 2 for a mistake; 130
+    for Ctrl-C.
     """
     try:
         code = app(standalone_mode=False) or 0
     except RandfeatError as error:
-        sys.exit(_one_line(str(error)))
+        sys.exit(_one_line(str(error), error.exit_code))
     except BrokenPipeError:  # the reader has had enough, as `head` has
         sys.stdout = None
         sys.exit(0)

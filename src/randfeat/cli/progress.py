@@ -55,7 +55,7 @@ class Reporter(View):
         assert self._task is not None
         self._progress.update(self._task, completed=step.done, total=step.total)
         if step.loss is not None:
-            self._progress.update(self._task, scores=_scores(step, step.loss))
+            self._progress.update(self._task, scores=scores(step, step.loss))
 
     def finished(self, spec: RunSpec, run: Run) -> None:
         """See :class:`randfeat.sweep.View`."""
@@ -69,6 +69,7 @@ class Reporter(View):
         self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _scores(step: Step, loss: float) -> str:
+def scores(step: Step, loss: float) -> str:
+    """``epoch 3/30 loss 0.123 val 91.2 %``."""
     accuracy = "" if step.accuracy is None else f" val {100 * step.accuracy:.1f} %"
     return f"epoch {step.done:.0f}/{step.total:.0f} loss {loss:.3f}{accuracy}"

@@ -28,7 +28,7 @@ def show(
 
     spec = RunSpec.from_mapping(compose(words or []))
     net = spec.network()
-    selection = spec.subset.select(net, spec.seeds.subset)
+    selection = spec.selection
     console = Console()
     console.print(spec_sheet(spec))
     console.print(unit_sheet(anatomy(net, spec.data.task, selection), spec.data.task.shape))

@@ -27,19 +27,18 @@ def table(
     """Means over seeds with 95 % intervals, every number beside its fully trained twin's."""
     from rich.console import Console
 
-    from randfeat.report.frame import frame
     from randfeat.report.render import format_of, write
+    from randfeat.report.runs import runs
     from randfeat.report.tables import averaged, summarise
     from randfeat.store import Store
 
     if folder and results and folder != results:
         raise ConfigError(f"two results folders, {folder} and --results {results}. Give one.")
-    store = Store(folder or results or RESULTS)
-    runs = frame(store.some_records())
+    found, problems = runs(Store(folder or results or RESULTS))
     by = [row.strip() for row in rows.split(",")] if rows else None
-    summary = summarise(runs, by, cols, metric, where or [])
+    summary = summarise(found, by, cols, metric, where or [])
     write(summary, format_of(format, output), output, Console())
-    hidden = averaged(runs, [*by, *([cols] if cols else [])], where or []) if by else []
+    hidden = averaged(found, [*by, *([cols] if cols else [])], where or []) if by else []
     means = [f"every line is a mean over runs that differ in {', '.join(hidden)}"] if hidden else []
-    for note in [*store.problems, *means]:
+    for note in [*problems, *means]:
         Console(stderr=True).print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)

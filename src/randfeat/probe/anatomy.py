@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -35,19 +36,19 @@ class Unit:
 
 
 def anatomy(net: Network, task: Task, selection: Selection) -> list[Unit]:
-    """Every unit and the head, in order. Counted on the meta device: nothing is computed."""
+    """Every unit and the head, in order."""
     shapes = {name: tensor.shape for name, tensor in net.named_parameters()}
     trained = n_trained(selection, shapes)
-    x = torch.empty(1, *task.shape, device="meta")
+    shape = task.shape
     units: list[Unit] = []
     for name, module in net.named_children():
         with FlopCounterMode(display=False) as counter:
-            x = outline(module, x)
+            shape = tuple(outline(module, shape, rows=1)[1:])
         own = [tensor for tensor in shapes if unit_of(tensor) == name]
         params = sum(shapes[tensor].numel() for tensor in own)
-        mib = 4 * (params + x.numel()) / 2**20
+        mib = 4 * (params + math.prod(shape)) / 2**20
         count = sum(trained[tensor] for tensor in own)
-        units.append(Unit(name, tuple(x.shape[1:]), params, count, counter.get_total_flops(), mib))
+        units.append(Unit(name, shape, params, count, counter.get_total_flops(), mib))
     return units
 
 

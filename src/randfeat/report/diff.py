@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from randfeat.errors import ConfigError, ResultsError
 from randfeat.report.frame import grouped, metric_columns, varying
 from randfeat.report.pairs import Pairs, pair
 from randfeat.report.sides import Side
-from randfeat.report.statistics import Summary, difference, interval, paired
+from randfeat.report.statistics import Summary, difference, intervals
 from randfeat.report.where import require
 
 METRICS = ("test/accuracy", "test/loss", "fit_s", "peak_mib")
@@ -127,27 +129,35 @@ def _comparable(side: Side) -> list[str]:
 
 def _lines(pairs: Pairs, names: Sequence[str], of_tables: bool) -> list[Line]:
     """A line per group and metric, where the group has a pair with that metric on both sides."""
-    compare = _of_summaries if of_tables else _of_runs
     by = pairs.on if of_tables else [name for name in varying(pairs.a) if name in pairs.on]
-    lines = [compare(labels, name, rows, pairs.b.loc[rows.index]) for labels, rows in grouped(pairs.a, by) for name in names]
+    labels, groups = grouped(pairs.a, by)
+    of = _of_summaries if of_tables else _of_runs
+    found = [of(pairs, name, groups, len(labels)) for name in names]
+    lines = [Line(group, name, *own[k]) for k, group in enumerate(labels) for name, own in zip(names, found, strict=True)]
     return [line for line in lines if line.change.n > 0]
 
 
-def _of_runs(group: dict[str, Any], metric: str, a: pd.DataFrame, b: pd.DataFrame) -> Line:
-    both = _ok(a) & _ok(b) & a[metric].notna() & b[metric].notna()
-    first, second = a[metric][both], b[metric][both]
-    return Line(group, metric, interval(first).mean, interval(second).mean, paired(second, first))
+def _of_runs(pairs: Pairs, metric: str, groups: NDArray[np.int64], n_groups: int) -> list[tuple[float, float, Summary]]:
+    """For every group the means of both sides, and the paired change."""
+    a, b = (side[metric].to_numpy(dtype=float) for side in (pairs.a, pairs.b))
+    both = (_ok(pairs.a) & _ok(pairs.b)).to_numpy() & ~np.isnan(a) & ~np.isnan(b)
+    with np.errstate(invalid="ignore"):  # infinity less infinity is missing
+        first, second, change = (intervals(values[both], groups[both], n_groups) for values in (a, b, b - a))
+    return list(zip(first.mean.tolist(), second.mean.tolist(), change.apart(), strict=True))
 
 
-def _of_summaries(group: dict[str, Any], metric: str, a: pd.DataFrame, b: pd.DataFrame) -> Line:
-    """The rows are one line of a table each."""
-    first, second = (_summary(line.iloc[0], metric) for line in (a, b))
-    return Line(group, metric, first.mean, second.mean, difference(second, first))
+def _of_summaries(pairs: Pairs, metric: str, groups: NDArray[np.int64], n_groups: int) -> list[tuple[float, float, Summary]]:
+    """The same of tables, in which a group is one line."""
+    first, second = _summaries(pairs.a, metric), _summaries(pairs.b, metric)
+    lines = dict(zip(groups.tolist(), range(len(groups)), strict=True))
+    return [(first[k].mean, second[k].mean, difference(second[k], first[k])) for k in map(lines.__getitem__, range(n_groups))]
 
 
-def _summary(line: pd.Series[Any], metric: str) -> Summary:
-    mean = float(line[metric])
-    return Summary(mean, float(line.get(f"{metric} ci95", math.nan)), 0 if math.isnan(mean) else int(line["n"]))
+def _summaries(table: pd.DataFrame, metric: str) -> list[Summary]:
+    means = table[metric].astype(float).tolist()
+    halves = table[f"{metric} ci95"].astype(float).tolist() if f"{metric} ci95" in table else [math.nan] * len(means)
+    lines = zip(means, halves, table["n"].tolist(), strict=True)
+    return [Summary(mean, half, 0 if math.isnan(mean) else int(n)) for mean, half, n in lines]
 
 
 def _ok(rows: pd.DataFrame) -> pd.Series[bool]:

@@ -13,7 +13,7 @@ from randfeat.report.diff import Difference, Line
 from randfeat.report.formats import DiffFormat
 from randfeat.report.frame import text
 from randfeat.report.human import amount, header, spread
-from randfeat.report.render import markdown, show
+from randfeat.report.render import markdown, out, show
 
 _LEGEND = "* zero lies outside the 95 % interval."
 
@@ -21,10 +21,10 @@ _LEGEND = "* zero lies outside the 95 % interval."
 def write_diff(found: Difference, format: DiffFormat, console: Console) -> None:
     """Print a difference; what is the same on both sides is not shown."""
     if format is DiffFormat.JSON:
-        console.out(as_json(found), highlight=False)
+        out(as_json(found), console)
     elif format is DiffFormat.MD:
         pieces = [piece if isinstance(piece, str) else markdown(piece).rstrip("\n") for piece in _pieces(found)]
-        console.out("\n\n".join(pieces), highlight=False)
+        out("\n\n".join(pieces), console)
     else:
         for piece in _pieces(found):
             _print(piece, console)
@@ -58,7 +58,7 @@ def _print(piece: str | pd.DataFrame, console: Console) -> None:
     if isinstance(piece, str):
         console.print(piece, markup=False, highlight=False)
     else:
-        show(piece, console)
+        show(piece, console, "--format json")
         console.print()
 
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from randfeat.record import Record
 from randfeat.registry import FAMILIES
 
 SETTINGS = (*FAMILIES, "seeds", "precision")
 """What a setting's column begins with: ``arch`` is the part, ``arch.depth`` its setting."""
+
+Values = dict[str, list[Any]]
+
+_MISSING = object()
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -22,23 +29,38 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     have is missing. The twin's solver is no setting of the run and is left out.
     """
     records = list(records)
-    settings = [dict(_settings(record.spec)) for record in records]
     return pd.DataFrame(
         {
             "key": [record.key for record in records],
             "twin": [record.twin for record in records],
             "status": [str(record.status) for record in records],
             "reason": [record.reason for record in records],
-            **dict(sorted(_columns(settings).items(), key=lambda column: SETTINGS.index(_head(column[0])))),
-            **_columns([record.metrics for record in records]),
-            **_columns([record.cost for record in records]),
+            **{name: column(own) for values in measured(records) for name, own in values.items()},
         }
     )
 
 
+def measured(records: Sequence[Record]) -> tuple[Values, Values, Values]:
+    """Settings, metrics and costs: by name the value of every record, None where it has none.
+
+    Settings are in the order of ``SETTINGS``, then like metrics and costs in that of their appearance.
+    """
+    specs = [record.spec for record in records]
+    settings = {name: own for head in SETTINGS for name, own in _settings(specs, head)}
+    return settings, _by_name([record.metrics for record in records]), _by_name([record.cost for record in records])
+
+
+def column(values: Sequence[Any]) -> pd.Series[Any]:
+    """Numbers where all that are there are numbers, otherwise words."""
+    kinds = {*map(type, values)}
+    if kinds <= {int, float, type(None)}:
+        return pd.Series([math.nan if value is None else value for value in values] if type(None) in kinds else values)
+    return pd.Series(values if kinds <= {str, type(None)} else [None if value is None else text(value) for value in values])
+
+
 def is_setting(column: str) -> bool:
     """Whether a column holds a setting, as ``arch``, ``arch.depth`` and ``seeds.weights`` do."""
-    return _head(column) in SETTINGS
+    return head(column) in SETTINGS
 
 
 def is_seed(column: str) -> bool:
@@ -56,22 +78,26 @@ def metric_columns(table: pd.DataFrame) -> list[str]:
     return [name for name in table.columns if not is_setting(name) and name not in {"key", "twin", "status", "reason"}]
 
 
-def varying(table: pd.DataFrame) -> list[str]:
-    """The settings, seeds excluded, that differ between the runs.
+def varying(table: pd.DataFrame, by: Sequence[str] = ()) -> list[str]:
+    """The settings, seeds excluded, that differ between the runs, or between runs that agree on ``by``.
 
     A part's own setting counts only if it differs between runs with that part: where ``arch`` is mlp here and vgg
     there, ``arch`` differs, and ``arch.depth`` only if two of the mlps or two of the vggs differ in it.
     """
-    return [name for name in setting_columns(table, seeds=False) if _differs(table, name)]
+    groups = pd.Series(grouped(table, by)[1], index=table.index)
+    return [name for name in setting_columns(table, seeds=False) if _differs(table, name, groups)]
 
 
-def grouped(table: pd.DataFrame, by: list[str]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """The rows that agree on ``by``, with what they agree on; missing values agree with each other."""
+def grouped(table: pd.DataFrame, by: Sequence[str]) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
+    """The groups of rows that agree on ``by``: what each agrees on, in order, and for every row which group it is in.
+
+    Missing values agree with each other and come last. Without ``by`` all rows are one group.
+    """
     if not by:
-        yield {}, table
-        return
-    for labels, rows in table.groupby(by, dropna=False):
-        yield dict(zip(by, labels, strict=True)), rows
+        return [{}], np.zeros(len(table), dtype=np.int64)
+    groups = np.asarray(table.groupby(list(by), dropna=False).ngroup(), dtype=np.int64)
+    first = pd.Series(groups).drop_duplicates().sort_values().index
+    return [{str(name): value for name, value in row.items()} for row in table[[*by]].iloc[first].to_dict("records")], groups
 
 
 def text(value: Hashable) -> str:
@@ -85,21 +111,27 @@ def text(value: Hashable) -> str:
     return "-" if value is None else str(value)
 
 
-def _differs(table: pd.DataFrame, name: str) -> bool:
-    part = _head(name)
-    within = [part] if part != name and part in table else []
-    return any(rows[name].nunique(dropna=False) > 1 for _, rows in grouped(table, within))
+def _differs(table: pd.DataFrame, name: str, groups: pd.Series[int]) -> bool:
+    """Whether two rows of one group, and where ``name`` is a part's own setting with one part, differ in it."""
+    if table[name].nunique(dropna=False) <= 1:
+        return False
+    part = head(name)
+    within = {"group": groups, **({"part": table[part]} if part != name and part in table else {})}
+    pairs = pd.DataFrame({**within, "value": table[name]}).drop_duplicates()
+    return bool(pairs.duplicated([*within]).any())
 
 
-def _settings(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for head in SETTINGS:
-        value = spec.get(head)
-        if not isinstance(value, Mapping):
-            yield head, _typed(value)
-            continue
-        if "part" in value:
-            yield head, value["part"]
-        yield from ((f"{head}.{name}", _typed(item)) for name, item in value.items() if name != "part")
+def _settings(specs: Sequence[Mapping[str, Any]], head: str) -> Iterator[tuple[str, list[Any]]]:
+    """The settings that ``head`` begins, the part first."""
+    parts = [value if isinstance(value := spec.get(head), Mapping) else {"part": value} for spec in specs]
+    names = dict.fromkeys(chain.from_iterable(parts))
+    for name in sorted(names, key="part".__ne__):
+        values = [part.get(name, _MISSING) for part in parts]
+        plain = {*map(type, values)} <= {str, int, float}
+        yield (
+            head if name == "part" else f"{head}.{name}",
+            values if plain else [None if value is _MISSING else _typed(value) for value in values],
+        )
 
 
 def _typed(value: Any) -> Any:
@@ -111,18 +143,10 @@ def _typed(value: Any) -> Any:
     return text(value) if isinstance(value, bool) else value
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, pd.Series[Any]]:
-    """Every name in order of appearance, with its value in each row."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: _column([row.get(name) for row in rows]) for name in names}
+def _by_name(rows: Sequence[Mapping[str, Any]]) -> Values:
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
 
 
-def _column(values: list[Any]) -> pd.Series[Any]:
-    """Numbers where all that are there are numbers, otherwise words."""
-    if all(isinstance(value, int | float) for value in values if value is not None):
-        return pd.Series([math.nan if value is None else value for value in values])
-    return pd.Series([None if value is None else text(value) for value in values])
-
-
-def _head(column: str) -> str:
+def head(column: str) -> str:
+    """``arch`` of ``arch`` and of ``arch.depth``."""
     return column.partition(".")[0]

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -22,6 +24,9 @@ from randfeat.report.human import human
 
 _FOLDED = 24
 """Numbers of more characters than this may be folded, as labels may; shorter ones stay whole."""
+
+_SHOWN = 500
+"""Lines of a table on a terminal, which takes a second for them and minutes for ten thousand."""
 
 Words = Callable[[pd.DataFrame], pd.DataFrame]
 """A table of numbers -> the same in words."""
@@ -59,10 +64,10 @@ def write(table: pd.DataFrame, format: Format, output: Path | None, console: Con
         ResultsError: the file cannot be written.
     """
     if format is Format.RICH and output is None:
-        show(words(table), console)
+        show(words(table), console, "--format csv")
         return
     if format is not Format.PARQUET and output is None:
-        console.out(rendered(table, format, words).rstrip("\n"), highlight=False)
+        out(rendered(table, format, words).rstrip("\n"), console)
         return
     if output is None:
         raise ConfigError("--format parquet is not text. Say where to write it: --output FILE.parquet")
@@ -108,6 +113,11 @@ def read(path: Path) -> pd.DataFrame:
         raise ResultsError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
 
 
+def out(text: str, console: Console) -> None:
+    """Print text as it is, which rich would take apart line by line: seconds for the half million of a large difference."""
+    print(text, file=console.file, flush=True)
+
+
 def markdown(words: pd.DataFrame) -> str:
     """A table of words as a pipe table; columns that hold numbers are set to the right."""
     rule = ["---" if _is_label(name) else "---:" for name in words.columns]
@@ -115,12 +125,17 @@ def markdown(words: pd.DataFrame) -> str:
     return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
-def show(words: pd.DataFrame, console: Console) -> None:
+def show(words: pd.DataFrame, console: Console, whole: str = "") -> None:
     """Print a table of words so that no number is cut.
 
     Where it is too wide the headers are broken between words; where it still is, the columns that do not fit follow
-    below, beside the labels (the settings) again.
+    below, beside the labels (the settings) again. Where ``whole`` says how to get all lines only the first 500 are
+    shown, and said to be.
     """
+    if whole and len(words) > _SHOWN:
+        show(words.head(_SHOWN), console)
+        console.print(f"the first {_SHOWN:,} of {len(words):,} lines. All of them: {whole}", markup=False, highlight=False)
+        return
     labels = [name for name in words.columns if _is_label(name)]
     rest = [name for name in words.columns if name not in labels]
     while rest:
@@ -139,12 +154,20 @@ def _is_label(name: str) -> bool:
 
 
 def _fits(words: pd.DataFrame, console: Console) -> bool:
-    return _width(_table(words, broken=True), console).minimum <= console.width
+    return _width(_table(_widest(words), broken=True), console).minimum <= console.width
 
 
 def _laid_out(words: pd.DataFrame, console: Console) -> Table:
     whole = _table(words, broken=False)
-    return whole if _width(whole, console).maximum <= console.width else _table(words, broken=True)
+    narrow = _table(_widest(words), broken=False)
+    return whole if _width(narrow, console).maximum <= console.width else _table(words, broken=True)
+
+
+def _widest(words: pd.DataFrame) -> pd.DataFrame:
+    """A few lines that take the same room as all: of every column those with the longest cell and with the longest word."""
+    sizes = (len, cell_len, lambda cell: max(map(cell_len, cell.split()), default=0))
+    cells = [words[name].tolist() for name in words.columns] if len(words) else []
+    return words.iloc[sorted({int(np.argmax([*map(size, column)])) for column in cells for size in sizes})]
 
 
 def _width(table: Table, console: Console) -> Measurement:

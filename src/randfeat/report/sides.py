@@ -12,7 +12,8 @@ from randfeat.errors import ResultsError
 from randfeat.record import Record
 from randfeat.report.frame import frame, setting_columns
 from randfeat.report.render import read
-from randfeat.store import Store, read_records
+from randfeat.report.runs import runs, runs_of
+from randfeat.store import Store
 
 _TABLES = {".csv", ".parquet"}
 
@@ -54,14 +55,13 @@ def side(word: str, store: Store) -> Side:
 
 
 def _of_store(name: str, store: Store) -> Side:
-    return Side(name, frame(store.some_records()), problems=store.problems)
+    table, problems = runs(store)
+    return Side(name, table, problems=problems)
 
 
 def _of_file(name: str, path: Path) -> Side:
-    records, problems = read_records([path])
-    if not records:
-        raise ResultsError(f"{path} holds no records.")
-    return Side(name, frame(records), problems=problems)
+    table, problems = runs_of(path)
+    return Side(name, table, problems=problems)
 
 
 def _of_key(key: str, store: Store) -> Side:

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from randfeat.errors import ConfigError, ResultsError
 from randfeat.report.frame import grouped, metric_columns, setting_columns, text, varying
-from randfeat.report.statistics import interval, paired
+from randfeat.report.statistics import Summaries, intervals
 from randfeat.report.where import require, select
 
 
@@ -51,23 +53,22 @@ def summarise(
     if cols in (rows or []):
         raise ConfigError(f"--rows and --cols both name {cols}. Leave it out of one.")
     by = default_rows(runs, cols) if rows is None else list(rows)
-    if cols is None:
-        return pd.DataFrame([labels | _line(group, metric) for labels, group in grouped(runs, by)])
-    return pd.DataFrame([labels | _across(group, metric, cols, runs) for labels, group in grouped(runs, by)])
+    labels, groups = grouped(runs, by)
+    lines = _lines(runs, groups, len(labels), metric) if cols is None else _across(runs, groups, len(labels), metric, cols)
+    return pd.concat([pd.DataFrame(labels), lines], axis=1)
 
 
 def default_rows(runs: pd.DataFrame, cols: str | None = None) -> list[str]:
     """The settings that differ between the runs, or still differ where ``cols`` agrees; ``arch, subset`` if none."""
-    differing = {name for _, group in grouped(runs, [cols] if cols else []) for name in varying(group)}
+    differing = varying(runs, [cols] if cols else [])
     fallback = {"arch", "subset"} - {cols}
     return [name for name in setting_columns(runs) if name in (differing or fallback)]
 
 
 def averaged(frame: pd.DataFrame, by: Sequence[str], where: Sequence[str] = ()) -> list[str]:
     """The settings that still differ between runs that agree on ``by``, so that a line's mean hides them."""
-    groups = [_without_own_twins(group) for _, group in grouped(select(frame, where), list(by))]
-    hidden = {name for group in groups for name in varying(group)}
-    return [name for name in setting_columns(frame) if name in hidden]
+    runs = select(frame, where)
+    return varying(runs[~_own_twins(runs, grouped(runs, by)[1])], by)
 
 
 def _with_twins(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -77,49 +78,60 @@ def _with_twins(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     return runs.assign(**found)
 
 
-def _without_own_twins(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs, less those that are the twin of another one among them."""
-    own = set(runs["twin"][runs["key"] != runs["twin"]])
-    return runs[~runs["key"].isin(own)]
+def _own_twins(runs: pd.DataFrame, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which runs are the twin of another one of their group."""
+    places = pd.MultiIndex.from_arrays([groups, runs["key"]])
+    twins = pd.MultiIndex.from_arrays([groups, runs["twin"]])
+    own: NDArray[np.bool_] = places.isin(twins[(runs["key"] != runs["twin"]).to_numpy()])
+    return own
 
 
-def _line(group: pd.DataFrame, metric: str) -> dict[str, Any]:
-    runs = _without_own_twins(group)
-    ok = runs[runs["status"] == "ok"]
-    twin = f"twin {metric}"
-    both = ok.dropna(subset=[metric, twin])
-    mean, gap = interval(ok[metric]), paired(ok[metric], ok[twin])
-    return {
-        "n": mean.n,
-        metric: mean.mean,
-        f"{metric} ci95": mean.half_width,
-        twin: _mean(both, twin),
-        f"gap {metric}": gap.mean,
-        f"gap {metric} ci95": gap.half_width,
-        f"gap {metric} n": gap.n,
-        **({"kept": kept(_mean(both, metric), _mean(both, twin))} if "accuracy" in metric else {}),
-        "trained_params": _mean(ok, "trained_params"),
-        "params": _mean(ok, "params"),
-        "fit_s": _mean(ok, "fit_s"),
-        "twin fit_s": _mean(both, "twin fit_s"),
-        "failed": len(runs) - len(ok),
-    }
+def _lines(runs: pd.DataFrame, groups: NDArray[np.int64], n_groups: int, metric: str) -> pd.DataFrame:
+    """The numbers of every group, in columns."""
+    counts = ~_own_twins(runs, groups)
+    ok = counts & (runs["status"] == "ok").to_numpy()
+    run, twin = _numbers(runs, metric), _numbers(runs, f"twin {metric}")
+    both = ok & ~np.isnan(run) & ~np.isnan(twin)
+
+    def over(chosen: NDArray[np.bool_], values: NDArray[np.float64]) -> Summaries:
+        return intervals(values[chosen], groups[chosen], n_groups)
+
+    with np.errstate(invalid="ignore"):  # infinity less infinity is missing
+        mean, gap = over(ok, run), over(ok, run - twin)
+    share = {"kept": _kept(over(both, run).mean, over(both, twin).mean)} if "accuracy" in metric else {}
+    return pd.DataFrame(
+        {
+            "n": mean.n,
+            metric: mean.mean,
+            f"{metric} ci95": mean.half_width,
+            f"twin {metric}": over(both, twin).mean,
+            f"gap {metric}": gap.mean,
+            f"gap {metric} ci95": gap.half_width,
+            f"gap {metric} n": gap.n,
+            **share,
+            **{name: over(ok, _numbers(runs, name)).mean for name in ("trained_params", "params", "fit_s")},
+            "twin fit_s": over(both, _numbers(runs, "twin fit_s")).mean,
+            "failed": np.bincount(groups[counts & ~ok], minlength=n_groups),
+        }
+    )
 
 
-def _across(group: pd.DataFrame, metric: str, cols: str, runs: pd.DataFrame) -> dict[str, Any]:
-    """One line with columns for every value that ``cols`` takes among all ``runs``."""
+def _across(runs: pd.DataFrame, groups: NDArray[np.int64], n_groups: int, metric: str, cols: str) -> pd.DataFrame:
+    """The numbers of every group, with columns for every value that ``cols`` takes."""
     cells: dict[str, Any] = {}
-    failed = 0
-    for value, everywhere in grouped(runs, [cols]):
+    failed = np.zeros(n_groups, dtype=np.int64)
+    values, columns = grouped(runs, [cols])
+    for k, value in enumerate(values):
         label = f"{cols}={text(value[cols])}"
-        line = _line(group[group.index.isin(everywhere.index)], metric)
-        cells[f"{metric} {label}"] = line[metric]
-        cells[f"{metric} {label} ci95"] = line[f"{metric} ci95"]
-        cells[f"{metric} {label} n"] = line["n"]
-        if (everywhere["key"] != everywhere["twin"]).any():
-            cells[f"twin {metric} {label}"] = line[f"twin {metric}"]
-        failed += line["failed"]
-    return cells | {"failed": failed}
+        own = runs[columns == k]
+        lines = _lines(own, groups[columns == k], n_groups, metric)
+        cells[f"{metric} {label}"] = lines[metric]
+        cells[f"{metric} {label} ci95"] = lines[f"{metric} ci95"]
+        cells[f"{metric} {label} n"] = lines["n"]
+        if (own["key"] != own["twin"]).any():
+            cells[f"twin {metric} {label}"] = lines[f"twin {metric}"]
+        failed += lines["failed"].to_numpy()
+    return pd.DataFrame(cells | {"failed": failed})
 
 
 def kept(run: float, twin: float) -> float:
@@ -127,6 +139,10 @@ def kept(run: float, twin: float) -> float:
     return 100 * run / twin if twin else math.nan
 
 
-def _mean(runs: pd.DataFrame, column: str) -> float:
-    """The mean of a column over the runs that have it."""
-    return interval(runs[column]).mean if column in runs else math.nan
+def _kept(runs: NDArray[np.float64], twins: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([kept(run, twin) for run, twin in zip(runs.tolist(), twins.tolist(), strict=True)])
+
+
+def _numbers(runs: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """A column's numbers, nan where there are none."""
+    return runs[column].to_numpy(dtype=float) if column in runs else np.full(len(runs), math.nan)

@@ -6,8 +6,6 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.svm import LinearSVC
 from torch import Tensor
 
 from randfeat.solver.descent import Descent
@@ -24,6 +22,9 @@ def minimise_by_liblinear(objective: Objective, n_classes: int, tolerance: float
         iterations: liblinear's own, steps of its outer loop.
         seed: of the order in which its dual looks at the rows.
     """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
     rows, classes = (torch.cat(parts) for parts in zip(*objective.rows, strict=True))
     phi_NP, y_N = rows.double().cpu().numpy(), classes.cpu().numpy()
     machine = LinearSVC(C=0.5 / objective.penalty, tol=tolerance, max_iter=iterations, random_state=seed)

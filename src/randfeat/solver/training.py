@@ -57,7 +57,7 @@ class Training:
             self.curve.append(row | {"epoch_s": time.perf_counter() - start})
             self.batch, self.epoch_s = 0, 0.0
             self.problem.watch(Step(row["epoch"], self.solver.epochs, row["train/loss"], row.get("val/accuracy")))
-            if reason := not_finite(row, self.trained):
+            if reason := not_finite(row, all(tensor.isfinite().all() for tensor in self.trained.values())):
                 return Fitted(detached(self.trained), "non_finite", reason, self.curve, earlier_s=self.earlier_s)
             if self.solver.keep == "best" and is_best(self.curve):
                 self.best, self.best_epoch = detached(self.trained), len(self.curve)
@@ -180,9 +180,9 @@ def validate(problem: Problem, trained: Weights) -> dict[str, float]:
     return {"val/loss": cross_entropy(scores_NK, problem.val.y_N), "val/accuracy": accuracy(scores_NK, problem.val.y_N)}
 
 
-def not_finite(row: Mapping[str, float], trained: Weights) -> str:
-    """What stopped being finite in the epoch of this row of the curve; empty where nothing did."""
-    if math.isfinite(row["train/loss"]) and all(tensor.isfinite().all() for tensor in trained.values()):
+def not_finite(row: Mapping[str, float], weights_are: bool) -> str:
+    """What stopped being finite in the epoch of this row of the curve; empty where its loss and the weights are."""
+    if math.isfinite(row["train/loss"]) and weights_are:
         return ""
     return f"a weight or the loss ({row['train/loss']:g}) was not finite in epoch {row['epoch']:g}"
 
