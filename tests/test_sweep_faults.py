@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -205,14 +206,13 @@ def test_signals_end_a_sweep_and_its_workers_and_finished_runs_are_on_record(nur
     assert until(lambda: len(nursery.workers) == 2 and len(records_of(tmp_path)) == 2)
     driver.kill(number)
     assert driver.wait() == (130 if number == signal.SIGINT else -number)
-    message = "error: interrupted; runs that were finished are on record.\n" if number == signal.SIGINT else ""
-    assert driver.stderr == message
+    assert re.fullmatch("error: interrupted; .* on record.*\n" if number == signal.SIGINT else "", driver.stderr)
     assert nursery.no_workers_left()
     assert {record.status for record in records_of(tmp_path)} == {Status.OK}
 
 
 def test_a_worker_that_stands_still_for_a_while_is_waited_for(nursery, tmp_path):
-    words = [*LONG, "solver.epochs=20", "seeds.weights=0,1,2", "--workers", "2", "--checkpoint", "0"]
+    words = [*LONG, "solver.epochs=20,21,22", "--workers", "2", "--checkpoint", "0"]
     driver = nursery.start(tmp_path, *words)
     assert until(lambda: len(nursery.workers) == 2 and list((tmp_path / "results").glob("states/[0-9a-f]*")))
     still = nursery.workers[0]
@@ -260,7 +260,7 @@ def test_ctrl_c_while_the_first_worker_is_still_coming_ends_in_one_line(program,
     assert until(lambda: len(children(program.pid)) == 2)  # the server, which imports torch, and multiprocessing's tracker
     os.killpg(program.pid, signal.SIGINT)
     assert program.wait(PATIENCE_S) == 130
-    assert (tmp_path / "err").read_text() == "error: interrupted; runs that were finished are on record.\n"
+    assert re.fullmatch("error: interrupted; .* on record.*\n", (tmp_path / "err").read_text())
 
 
 def test_a_program_that_is_killed_leaves_no_process_and_its_workers_have_no_ear_for_ctrl_c(program, tmp_path):
