@@ -24,7 +24,7 @@ class Harmful(nn.Module):
         self.does = does
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.is_meta:
+        if len(x) <= 2:  # while the network is built, and its shapes are looked at
             return x
         if self.does == "raises":
             raise ValueError("this layer is broken,\nin two lines")

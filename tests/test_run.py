@@ -1,6 +1,7 @@
 """One run from spec to record, and what it has to be: the same twice, frozen where frozen, scored again to the digit."""
 
 import dataclasses
+import io
 import re
 from collections import Counter
 
@@ -273,20 +274,35 @@ def test_what_is_on_record_is_not_run_again_and_a_twin_is_shared(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "allocate", [lambda: torch.empty(10**13), lambda: np.empty(10**15), lambda: _raise(torch.OutOfMemoryError("CUDA ..."))]
+    "allocate",
+    [
+        lambda: torch.empty(10**13),
+        lambda: np.empty(10**15),
+        lambda: _raise(torch.OutOfMemoryError("CUDA ...")),
+        lambda: torch.save(torch.ones(10**6), Full()),
+    ],
 )
 def test_not_enough_memory_is_a_record_that_is_tried_again(tmp_path, monkeypatch, allocate):
     spec = spec_of("conf=elm", "arch.width=20")
     monkeypatch.setattr("randfeat.work.run_one", lambda *args, **settings: allocate())
     records = run_missing([spec], Store(tmp_path), CPU, data_folder(None))
     assert records[spec.key].status == Status.OUT_OF_MEMORY
-    assert re.search("allocate|CUDA", records[spec.key].reason)
+    assert re.search("allocate|CUDA|unexpected pos", records[spec.key].reason)
     monkeypatch.undo()
     assert run_missing([spec], Store(tmp_path), CPU, data_folder(None))[spec.key].status == Status.OK
 
 
 def _raise(error):
     raise error
+
+
+class Full(io.BytesIO):
+    """A buffer for which there is no memory; what torch raises where it writes to it says nothing of that."""
+
+    def write(self, data):
+        if len(data) > 10**6:
+            raise MemoryError
+        return super().write(data)
 
 
 def test_keep_best_scores_the_best_epoch():

@@ -112,13 +112,24 @@ class _Seat:
         if self.pipe is None:
             self.pipe, there = self.context.Pipe()
             self._is_up = False
-            process = self.context.Process(target=serve, args=(there, self.place), daemon=True)  # type: ignore[attr-defined]
-            start_server(self.context)
-            process.start()
-            self._process = process
+            self._process = self._started(there)
             there.close()
         else:
             self._send()
+
+    def _started(self, there: Connection) -> BaseProcess:
+        for _ in range(STILLBORN):
+            process: BaseProcess = self.context.Process(  # type: ignore[attr-defined]
+                target=serve, args=(there, self.place), daemon=True
+            )
+            start_server(self.context)
+            try:
+                process.start()
+            except (EOFError, ConnectionError):  # the server has ended at this very moment
+                time.sleep(PAUSE)
+            else:
+                return process
+        raise RandfeatError(f"no worker can be started: what starts them ended, {STILLBORN} times. Try it without --workers.")
 
     def hear(self) -> list[Event]:
         """The next message, or that nobody is there any more."""

@@ -187,9 +187,15 @@ def failed(spec: RunSpec, device: torch.device, status: Status, reason: str) -> 
     return Run(new_record(spec, device, Fitted({}, status, reason), {}, parameters(spec)), [], {})
 
 
-def memory_was_short(error: Exception) -> bool:
-    """Whether an error says so: torch has one of its own on CUDA and words on the CPU, numpy raises MemoryError."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+def memory_was_short(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came of, says so: torch has one of its own on CUDA and words on the CPU.
+
+    Python and numpy raise MemoryError; torch makes another error of it where it writes to a Python object.
+    """
+    if error is None:
+        return False
+    says_so = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    return says_so or memory_was_short(error.__cause__ or error.__context__)
 
 
 def _in_words(error: Exception) -> str:
