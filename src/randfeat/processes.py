@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_all_start_methods, get_context, parent_process
+from multiprocessing import forkserver, get_all_start_methods, get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -79,6 +79,8 @@ class Processes(AbstractCrew):
         Raises:
             RandfeatError: no worker comes up.
         """
+        if "forkserver" in get_all_start_methods():
+            _start_server()
         try:
             while not desk.done:
                 for seat in self._seats:
@@ -91,6 +93,15 @@ class Processes(AbstractCrew):
         finally:
             for seat in self._seats:
                 seat.end()
+
+
+def _start_server() -> None:
+    """Start the server that workers are forked from, deaf to Ctrl-C from its first moment."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Seat:
@@ -134,7 +145,7 @@ class _Seat:
 
     def end(self) -> None:
         """Leave no process behind."""
-        if self._process is not None:
+        if self._process is not None and self._process.pid is not None:
             self._process.kill()
             self._process.join()
         if self.pipe is not None:
