@@ -22,9 +22,11 @@ RECIPES = [
     "patch_neighbours",
     "random_patches",
     "rf_elm",
+    "subsets",
     "vgg_random",
     "wrn_fraction",
 ]
+N_CASES = {"subsets": 6}
 PARTS = [(family, name) for family in FAMILIES for name in part_names(family)]
 
 
@@ -47,14 +49,17 @@ def test_a_conf_file_repeats_its_class(family, name):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_recipe_makes_a_spec_that_round_trips(recipe):
-    spec = RunSpec.from_mapping(compose([f"conf={recipe}"]))
-    again = RunSpec.from_mapping(spec.to_mapping())
-    assert again == spec
-    assert again.key == spec.key
-    assert spec.twin.twin == spec.twin
-    assert spec.twin.subset.part == "all"
-    assert spec.key != spec.twin.key
+def test_a_recipe_makes_specs_that_round_trip(recipe):
+    specs = [RunSpec.from_mapping(mapping) for _, mapping in mappings([f"conf={recipe}"])]
+    assert len({spec.key for spec in specs}) == len(specs) == N_CASES.get(recipe, 1)
+    assert len({spec.twin.key for spec in specs}) == 1
+    for spec in specs:
+        again = RunSpec.from_mapping(spec.to_mapping())
+        assert again == spec
+        assert again.key == spec.key
+        assert spec.twin.twin == spec.twin
+        assert spec.twin.subset.part == "all"
+        assert spec.key != spec.twin.key
 
 
 def test_a_part_that_is_picked_starts_from_its_own_defaults():
@@ -244,12 +249,23 @@ def test_every_combination_composes(words):
             "'arch.width=range(3,3)' lists no value. Leave it out, or give it one, as in arch.width=A,B.",
         ),
         ("nonsense", "'nonsense' is not a word like arch=vgg or arch.width=16."),
+        ("seeds.weights=range(3,3)", "'seeds.weights=range(3,3)' lists no value. List 1 to 100,000."),
+        (
+            "seeds.weights=range(0,10000000000)",
+            "'seeds.weights=range(0,10000000000)' lists more than 100,000 values. List 1 to 100,000.",
+        ),
     ],
 )
 def test_a_word_without_a_list_of_values_is_refused(word, message):
     with pytest.raises(ConfigError) as caught:
         combinations([word])
     assert str(caught.value) == message
+
+
+def test_more_combinations_than_one_command_takes_are_counted_and_refused():
+    with pytest.raises(ConfigError) as caught:
+        combinations(["arch.width=range(1,101)", "solver.penalty=range(0,100)", "seeds.weights=range(0,100)"])
+    assert str(caught.value) == "these words make 1,000,000 combinations, and 100,000 is the most. List fewer values."
 
 
 @pytest.mark.parametrize(

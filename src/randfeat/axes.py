@@ -44,9 +44,9 @@ def label(spec: RunSpec, names: Iterable[str], twin: bool) -> str:
     Args:
         spec: the run.
         names: the settings, as :func:`axes` has them.
-        twin: whether it is a fully trained twin; said in words, without settings of subset and solver.
+        twin: whether it is a fully trained twin; said first, and without settings of subset and solver.
     """
-    words = ["fully trained"] if twin else []
+    words = ["twin"] if twin else []
     seeds: dict[str, int] = {}
     for name in names:
         head, _, setting = name.partition(".")

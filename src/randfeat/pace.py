@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 
@@ -34,7 +33,7 @@ class Pace:
         clock: seconds from any moment.
     """
 
-    def __init__(self, missing: Iterable[RunSpec], experience: Experience, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, missing: Iterable[RunSpec], experience: Experience, clock: Callable[[], float]) -> None:
         self._experience, self._clock = experience, clock
         self._due: dict[str, tuple[float | None, Kind]] = {
             spec.key: (experience.same_s(spec), kind_of(spec)) for spec in missing
@@ -72,10 +71,10 @@ class Pace:
         else:
             self._known_s -= seconds
         if began is not None:
-            took = self._clock() - began
-            self._done_s += took if seconds is None else seconds
+            credit = self._clock() - began if seconds is None else seconds
+            self._done_s += credit
             self._n[kind] += 1
-            self._seconds[kind] += took
+            self._seconds[kind] += credit
 
     def left(self) -> float | None:
         """Seconds until all is done; None where nothing tells."""

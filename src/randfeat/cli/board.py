@@ -78,7 +78,7 @@ class Board(View):
 
     def planned(self, plan: Plan) -> None:
         """See :class:`randfeat.sweep.View`."""
-        self.tally = Tally(plan, Pace(plan.missing, self._experience))
+        self.tally = Tally(plan, Pace(plan.missing, self._experience, time.monotonic))
         if self._shown:
             self._live.start()
 

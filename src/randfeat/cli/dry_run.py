@@ -51,8 +51,8 @@ def _shared(plan: Plan, asked: Sequence[RunSpec]) -> Iterator[tuple[str, str]]:
     yield "data sets", f"{len({(spec.data, spec.seeds.data) for spec in missing}):,} to load"
     drawn = {spec.network_key for spec in missing}
     shared = [n for group in plan.groups for n in _sharers(group.specs) if n > 1]
-    share = f"; what {len(shared):,} compute before training is computed once for {sum(shared):,} runs" if shared else ""
-    yield "networks", f"{len(drawn):,} to draw{share}"
+    once = f"; the frozen units of {len(shared):,} computed once for {sum(shared):,} runs" if shared else ""
+    yield "networks", f"{len(drawn):,} to draw{once}"
     wanted = {spec.key for spec in plan.wanted}
     beside = {spec.key: spec.twin.key for spec in asked if not is_twin(spec) and spec.twin.key in wanted}
     if beside:

@@ -42,7 +42,7 @@ def outcome(record: Record) -> str:
 
 def _hand(tally: Tally, hand: Hand) -> Table:
     step = hand.step
-    bar = ProgressBar(100, 0, width=20, pulse=True) if step is None else ProgressBar(step.total, step.done, width=20)
+    bar = ProgressBar(width=10, pulse=True) if step is None else ProgressBar(step.total, step.done, width=10)
     return _row(Text(f"  {tally.name(hand.spec)}"), bar, "" if step is None or step.loss is None else scores(step, step.loss))
 
 
@@ -59,6 +59,6 @@ def _row(title: Text, bar: ProgressBar, said: str = "") -> Table:
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
     grid.add_column(no_wrap=True, justify="right")
-    grid.add_column(width=20)
+    grid.add_column()
     grid.add_row(title, Text(said), bar)
     return grid
