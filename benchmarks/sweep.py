@@ -1,6 +1,6 @@
 """What a sweep takes, beside Hydra jobs of a plain PyTorch script, one process, and its bare arithmetic.
 
-    python benchmarks/sweep.py [--quick] [--data FOLDER] [--threads N] [--only PART ...] [--json FILE]
+    python benchmarks/sweep.py [--quick] [--data FOLDER] [--threads N] [--only PART ...] [--rounds N] [--json FILE]
 
 Every command starts in a process of its own with a fresh results folder, on both sides; nothing is reported unless both sides
 have arrived at the same test accuracies.
@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sweep_shared
 import sweep_tiny
@@ -33,9 +33,23 @@ AT_MOST = {"overhead_ms": 5.0, "memory": 1.05}
 PACKAGES = ("hydra-core", "hydra-joblib-launcher", "joblib")
 
 
-def shared(quick: bool, threads: int, folder: Path) -> dict[str, dict[str, Any]]:
+class Given(NamedTuple):
+    """What was asked for on the command line."""
+
+    quick: bool
+    threads: int
+    data: Path
+    rounds: int | None
+
+    def sizes(self, module: Any) -> Any:
+        """Of one of the parts."""
+        sizes = module.QUICK if self.quick else module.SIZES
+        return sizes._replace(rounds=self.rounds or sizes.rounds)
+
+
+def shared(given: Given) -> dict[str, dict[str, Any]]:
     """By data set; CIFAR-10 where it lies in the folder."""
-    sizes = sweep_shared.QUICK if quick else sweep_shared.SIZES
+    sizes, folder, threads = given.sizes(sweep_shared), given.data, given.threads
     found = {"digits": sweep_shared.measured(sweep_shared.Work("digits", folder, None, sizes, threads))}
     if whereabouts("cifar10", folder) != "on disk":
         print(f"CIFAR-10 is not under {folder}: digits alone are measured. Say where it lies with --data.")
@@ -47,15 +61,15 @@ def shared(quick: bool, threads: int, folder: Path) -> dict[str, dict[str, Any]]
     return found
 
 
-def workers(quick: bool, threads: int, folder: Path) -> dict[str, dict[str, Any]]:
-    return {"workers": sweep_workers.measured(sweep_workers.QUICK if quick else sweep_workers.SIZES, threads)}
+def workers(given: Given) -> dict[str, dict[str, Any]]:
+    return {"workers": sweep_workers.measured(given.sizes(sweep_workers), given.threads)}
 
 
-def tiny(quick: bool, threads: int, folder: Path) -> dict[str, dict[str, Any]]:
-    return {"tiny": sweep_tiny.measured(sweep_tiny.Work(sweep_tiny.QUICK if quick else sweep_tiny.SIZES, threads))}
+def tiny(given: Given) -> dict[str, dict[str, Any]]:
+    return {"tiny": sweep_tiny.measured(sweep_tiny.Work(given.sizes(sweep_tiny), given.threads))}
 
 
-PARTS: dict[str, Callable[[bool, int, Path], dict[str, dict[str, Any]]]] = {"shared": shared, "workers": workers, "tiny": tiny}
+PARTS: dict[str, Callable[[Given], dict[str, dict[str, Any]]]] = {"shared": shared, "workers": workers, "tiny": tiny}
 
 
 def worst(found: dict[str, dict[str, Any]]) -> dict[str, float]:
@@ -82,13 +96,14 @@ def main() -> None:
     words.add_argument("--data", type=Path, help="the folder with CIFAR-10")
     words.add_argument("--threads", type=int, default=os.cpu_count(), help="that each side has in all")
     words.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="some of the parts")
+    words.add_argument("--rounds", type=int, help="in which the ways take turns")
     words.add_argument("--json", type=Path, help="where to write the figures")
     given = words.parse_args()
     torch.set_num_threads(given.threads)
     warm_up(given.threads)
     found: dict[str, dict[str, Any]] = {}
     for part in given.only:
-        found |= PARTS[part](given.quick, given.threads, data_folder(given.data))
+        found |= PARTS[part](Given(given.quick, given.threads, data_folder(given.data), given.rounds))
     for title, one in found.items():
         Console(width=80).print(table(title, one))
     ratios = worst(found)

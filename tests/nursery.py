@@ -28,7 +28,7 @@ class Nursery:
         env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = subprocess.Popen([sys.executable, __file__], text=True, env=env, **pipes)
-        self._server = self._ask()
+        self._ask()
 
     def _ask(self, **request):
         if request:
@@ -56,7 +56,7 @@ class Nursery:
     @property
     def workers(self) -> list[int]:
         """The workers that are alive, of whichever driver."""
-        return children(self._server)
+        return children(self._ask(server=True))
 
     def no_workers_left(self) -> bool:
         """Whether all end within seconds of their driver."""
@@ -128,6 +128,7 @@ def main() -> None:
     randfeat.plan.specs_of = lambda words, seeds=1: known.get(tuple(words)) or specs_of(words, seeds)
     forkserver.set_forkserver_preload(["randfeat.processes", "randfeat.sweep", "torch._dynamo"])
     forkserver.ensure_running()
+    run_server = forkserver.ensure_running
     forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: None  # it is no child of the drivers
     _answer(forkserver._forkserver._forkserver_pid)
     for line in sys.stdin:
@@ -135,7 +136,10 @@ def main() -> None:
         if words := request.get("compose"):
             known[tuple(words)] = specs_of(words)
             _answer(len(known))
+        elif request.get("server"):
+            _answer(forkserver._forkserver._forkserver_pid)
         else:
+            run_server()  # it ends where a driver is killed while it asks for a worker
             _answer(_waited(request["pid"]) if "pid" in request else _forked(**request))
 
 

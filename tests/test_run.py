@@ -252,7 +252,9 @@ def test_a_run_whose_files_cannot_be_written_is_on_record_all_the_same(tmp_path,
     store = Store(tmp_path)
     with pytest.raises(ResultsError, match="cannot be written"):
         run_missing([spec], store, CPU, data_folder(None))
-    assert store.find(spec.key).status == Status.OK
+    record = store.find(spec.key)
+    assert (record.status, record.finished, record.metrics["test/accuracy"] > 0) == (Status.FAILED, False, True)
+    assert "cannot be written" in record.reason
 
 
 def test_what_is_on_record_is_not_run_again_and_a_twin_is_shared(tmp_path):

@@ -243,12 +243,22 @@ def test_records_of_a_later_randfeat_stop_a_sweep_before_it_begins(nursery, tmp_
     assert (tmp_path / "results/runs.jsonl").read_text() == line + "\n"
 
 
+@contextlib.contextmanager
+def listening():
+    """What is started now listens to Ctrl-C, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def program(tmp_path):
     """Not from the nursery: with a server for its workers of its own, in a session of its own, as a terminal has it."""
     command = [sys.executable, "-m", "randfeat", *LONG, "solver.epochs=1,2,100000", "--workers", "2"]
     with (tmp_path / "err").open("w") as err:
-        driver = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stdout=subprocess.DEVNULL, stderr=err)
+        options = {"cwd": tmp_path, "start_new_session": True, "stdout": subprocess.DEVNULL, "stderr": err}
+        with listening():
+            driver = subprocess.Popen(command, **options)
     yield driver
     for pid in in_session(driver.pid):
         os.kill(pid, signal.SIGKILL)

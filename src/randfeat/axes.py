@@ -38,6 +38,11 @@ def axes(specs: Iterable[RunSpec]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(values) for name, values in found.items()}
 
 
+def added_twins(specs: Iterable[RunSpec]) -> set[str]:
+    """The keys of the runs that are the fully trained twins of others among them."""
+    return {spec.twin.key for spec in specs if spec.key != spec.twin.key}
+
+
 def label(spec: RunSpec, names: Iterable[str], twin: bool) -> str:
     """A run among others, by the settings in which they differ: ``init=he solver.penalty=0.1 seed 3``.
 

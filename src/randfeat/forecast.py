@@ -41,7 +41,8 @@ class Experience:
     """The times and the memory of runs on record.
 
     A run is expected to take the median ``total_s`` of the runs that differ from it in seeds only, whatever machine they ran
-    on; else of those with the same parts for data, architecture, subset and solver.
+    on; else the mean of those with the same parts for data, architecture, subset and solver, for the one that computes what
+    many share takes longer than they.
     """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
@@ -62,7 +63,7 @@ class Experience:
     def alike_s(self, kind: tuple[str, ...]) -> float | None:
         """The seconds of runs of a kind."""
         costs = self._alike.get(kind)
-        return costs.median_s if costs else None
+        return costs.mean_s if costs else None
 
     def forecast(self, specs: Iterable[RunSpec]) -> Forecast:
         """What these runs will take."""
@@ -70,12 +71,13 @@ class Experience:
         for spec in specs:
             if costs := self._same.get(_but_seeds(spec.to_mapping())):
                 n_same += 1
+                seconds += costs.median_s
             elif costs := self._alike.get(kind_of(spec)):
                 n_alike += 1
+                seconds += costs.mean_s
             else:
                 n_unknown += 1
                 continue
-            seconds += costs.median_s
             mib.append(costs.most_mib)
         return Forecast(seconds, n_same, n_alike, n_unknown, _largest(mib))
 
@@ -95,6 +97,10 @@ class _Costs:
     @functools.cached_property
     def median_s(self) -> float:
         return statistics.median(self.seconds)
+
+    @functools.cached_property
+    def mean_s(self) -> float:
+        return statistics.fmean(self.seconds)
 
     @functools.cached_property
     def most_mib(self) -> float:

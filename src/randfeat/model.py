@@ -15,6 +15,8 @@ from randfeat.network import Network, first_of, norm_layers, unit_of
 from randfeat.split import Split
 from randfeat.typing import Weights
 
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
 Precision = Literal["float32", "float64", "mixed"]
 
 
@@ -64,6 +66,17 @@ class Model:
     def statistics(self) -> list[str]:
         """The buffers that norm layers record in."""
         return [name for name in self.buffers if name.rpartition(".")[0] in self.recorders]
+
+    @property
+    def rows_apart(self) -> bool:
+        """Whether also in training every row is by itself: no norm layer uses its batch, and nothing is dropped at random."""
+        drops = any(
+            isinstance(layer, DROPOUTS)
+            for name, unit in self.net.named_children()
+            if name in self._live
+            for layer in unit.modules()
+        )
+        return not (self.moving or drops)
 
     def _moves(self, norm: str, statistics: str) -> bool:
         unit = unit_of(norm)

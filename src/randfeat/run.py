@@ -165,6 +165,7 @@ def problem(
         order=stream(spec.seeds.order, "order"),
         watch=watch,
         begins=spec.subset.begins(model.net, spec.seeds.subset),
+        pieces=model.pieces if model.rows_apart else 1,
         once=prefix.once,
         buffers=_statistics(model),
         checkpoint=checkpoint,

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from randfeat.crew import AbstractCrew, Here
-from randfeat.errors import DataError
+from randfeat.errors import DataError, ResultsError
 from randfeat.plan import Group, Plan, plan
 from randfeat.record import Record, Status
 from randfeat.reservation import Reservations
@@ -243,7 +243,9 @@ def _beside(plan: Plan, store: Store) -> dict[str, Record]:
 
 
 def save(run: Run, store: Store) -> None:
-    """Write the run's curve and tensors, and last its record; the record also where the others cannot be written.
+    """Write the run's curve and tensors, and last its record.
+
+    Where the others cannot be written the record is, with its scores, as that of a failed run: the next time it is run again.
 
     Raises:
         ResultsError: something could not be written; says what.
@@ -253,8 +255,10 @@ def save(run: Run, store: Store) -> None:
             store.save_curve(run.record.key, run.curve)
         if run.record.status == Status.OK:
             store.save_tensors(run.record.key, run.tensors, {"key": run.record.key, "version": run.record.version})
-    finally:
-        store.append(run.record)
+    except ResultsError as error:
+        store.append(replace(run.record, status=Status.FAILED, reason=str(error)))
+        raise
+    store.append(run.record)
 
 
 def recalling(store: Store, folder: Path) -> Recall:

@@ -56,7 +56,7 @@ def _shared(plan: Plan, asked: Sequence[RunSpec]) -> Iterator[tuple[str, str]]:
     wanted = {spec.key for spec in plan.wanted}
     beside = {spec.key: spec.twin.key for spec in asked if not is_twin(spec) and spec.twin.key in wanted}
     if beside:
-        yield "twins", f"{len(set(beside.values())):,}, each trained once, for {len(beside):,} runs"
+        yield "twins", f"{len(set(beside.values())):,}, each trained once, for {len(beside):,} run{'s' * (len(beside) > 1)}"
 
 
 def _costs(plan: Plan, experience: Experience, places: int) -> Iterator[tuple[str, str]]:

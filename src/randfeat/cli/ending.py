@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
-from randfeat.axes import axes, label
+from randfeat.axes import added_twins, axes, label
 from randfeat.config import compose
-from randfeat.plan import is_twin
 from randfeat.record import Record, Status
 from randfeat.report.formats import Format
 from randfeat.report.frame import frame
@@ -49,7 +48,8 @@ def print_failures(specs: Sequence[RunSpec], records: Mapping[str, Record], stor
     failed = [spec for key, spec in wanted.items() if records[key].status is not Status.OK]
     if not failed:
         return
-    names = list(axes([spec for spec in wanted.values() if not is_twin(spec)] or wanted.values()))
+    twins = added_twins(wanted.values())
+    names = list(axes(spec for spec in wanted.values() if spec.key not in twins))
     composed, shown = functools.cache(compose), 0
     print(f"{len(failed):,} of {len(wanted):,} runs {'is' if len(failed) == 1 else 'are'} not ok. Each alone:")
     for same in _by_reason(failed, records):
@@ -65,7 +65,7 @@ def print_failures(specs: Sequence[RunSpec], records: Mapping[str, Record], stor
                 str(store.folder),
                 *options,
             ]
-            print(f"  {spec.key}  {label(spec, names, is_twin(spec))}")
+            print(f"  {spec.key}  {label(spec, names, spec.key in twins)}")
             print(f"    {_command(['run', *words_of(spec, composed), *flags])}")
     if len(failed) > shown:
         all_of_them = _command(["table", "--results", str(store.folder), "--where", "status!=ok"])

@@ -71,7 +71,7 @@ def sweep(
     print_results(records, store)
     print_failures(wanted, records, store, [*_given("--data-dir", data_dir), *_given("--device", device, "auto")])
     if not quiet:
-        print(f"On record in {store.file}: {view.ended()}")
+        print(f"{view.ended()}\nOn record in {store.file}.")
     if any(record.status != "ok" for record in records.values()):
         raise typer.Exit(3)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, replace
 
-from randfeat.axes import axes, label
+from randfeat.axes import added_twins, axes, label
 from randfeat.pace import Pace, in_words
-from randfeat.plan import Plan, is_twin
+from randfeat.plan import Plan
 from randfeat.record import Record, Status
 from randfeat.solver import Step
 from randfeat.spec import RunSpec
@@ -43,7 +43,8 @@ class Tally:
         self.failed: Counter[Status] = Counter()
         self.failure: tuple[RunSpec, Record] | None = None
         self._best: dict[str, tuple[float, RunSpec]] = {}
-        self._axes = list(axes([spec for spec in plan.wanted if not is_twin(spec)] or plan.wanted))
+        self._twins = added_twins(plan.wanted)
+        self._axes = list(axes(spec for spec in plan.wanted if spec.key not in self._twins))
         for spec in plan.wanted:
             if spec.key in plan.done:
                 self._judge(spec, plan.done[spec.key])
@@ -89,7 +90,7 @@ class Tally:
 
     def name(self, spec: RunSpec) -> str:
         """A run by the settings in which runs differ; where none do, by its architecture and what trains."""
-        return label(spec, self._axes, is_twin(spec)) or f"{spec.arch.part} {spec.subset.part}"
+        return label(spec, self._axes, spec.key in self._twins) or f"{spec.arch.part} {spec.subset.part}"
 
     def sentence(self) -> str:
         """``37/480 done, 2 failed, about 4 min left``."""
@@ -110,7 +111,7 @@ class Tally:
         if record.status is not Status.OK:
             self.failed[record.status] += 1
             self.failure = spec, record
-        elif not is_twin(spec):
+        elif spec.key not in self._twins:
             for split in SPLITS:
                 accuracy = record.metrics.get(f"{split}/accuracy")
                 if accuracy is not None and (split not in self._best or accuracy > self._best[split][0]):

@@ -54,6 +54,7 @@ class Problem:
         order: the stream of the order of the rows, of augmentation and of dropout.
         watch: is told about progress.
         begins: tensor name -> share of the training before which it stays as drawn; those that are not named begin at once.
+        pieces: a step passes its rows in so many, and adds up their gradients, to need less memory.
         once: computes what fits on the same rows can share, such as a Gram matrix, unless another fit has done so.
         buffers: what moves while training beside the trained tensors, in place: the statistics of norm layers.
         checkpoint: where a fit by gradient steps leaves its state and takes it up; other fits begin anew.
@@ -71,6 +72,7 @@ class Problem:
     order: Stream
     watch: Watch
     begins: Mapping[str, float] = field(default_factory=dict)
+    pieces: int = 1
     once: Once = alone
     buffers: Weights = field(default_factory=dict)
     checkpoint: Checkpoint = NEVER

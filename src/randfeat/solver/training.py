@@ -90,15 +90,18 @@ class Training:
         x, y_N = problem.train.x[rows], problem.train.y_N[rows]
         if problem.augment is not None:
             x = problem.augment(x, problem.order)
-        scores_NK = problem.logits(self.trained, problem.prepare(x))
-        loss = F.cross_entropy(scores_NK, y_N, label_smoothing=self.solver.label_smoothing)
         self.optimizer.zero_grad()  # a tensor without a gradient is passed over: no decay, no momentum
-        if loss.requires_grad:  # else nothing has begun yet
-            loss.backward()  # type: ignore[no-untyped-call]
+        n_pieces = min(problem.pieces, len(batch))
+        for x_rows, y_rows in zip(x.tensor_split(n_pieces), y_N.tensor_split(n_pieces), strict=True):
+            scores_NK = problem.logits(self.trained, problem.prepare(x_rows))
+            loss = F.cross_entropy(scores_NK, y_rows, label_smoothing=self.solver.label_smoothing)
+            share = len(y_rows) / len(batch)
+            if loss.requires_grad:  # else nothing has begun yet
+                (loss * share if share < 1 else loss).backward()  # type: ignore[no-untyped-call]
+            self.loss_sum += loss.detach().double() * len(y_rows)
+            self.n_right += (scores_NK.argmax(1) == y_rows).sum()
         self.optimizer.step()
         self.rates.step()
-        self.loss_sum += loss.detach().double() * len(batch)
-        self.n_right += (scores_NK.argmax(1) == y_N).sum()
 
     def state(self) -> State:
         """All that the rest of the fit depends on, copied, so that later steps do not change it."""
