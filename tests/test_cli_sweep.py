@@ -50,7 +50,7 @@ def test_a_sweep_goes_on_from_what_is_on_record_and_a_dry_run_judges_by_it(randf
     assert first.returncode == 0, first.stderr
     assert first.stderr == "12/12 done\n"
     assert re.search(
-        r"\nOn record in results/local/runs.jsonl: 12 runs, 0 of them from before, 12 done now, in \d+ s.\n$", first.stdout
+        r"\n12 runs, 0 of them from before, 12 done now, in \d+ s.\nOn record in results/local/runs.jsonl.\n$", first.stdout
     )
     assert len(records()) == 12
     said = facts(randfeat("sweep", *LISTS, "--seeds", "3", "--dry-run").stdout)

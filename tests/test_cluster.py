@@ -148,7 +148,7 @@ def test_how_many_workers_a_node_has_room_for(cpus, gpus, node, room):
         (["--ray", "10.0.0.1:6379", "--threads", "4"], "With --ray 10.0.0.1:6379 use --cpus, for each."),
         (["--ray", "127.0.0.1:1"], "--ray: nobody answers at 127.0.0.1:1."),
         (["--ray", "ray://127.0.0.1:1"], "--ray: nobody answers at ray://127.0.0.1:1."),
-        (["--ray", "nonsense"], "--ray nonsense: Invalid address format: nonsense. Use --ray local, auto, HOST:PORT"),
+        (["--ray", "nonsense"], "--ray nonsense is no address. Use --ray local, auto, HOST:PORT"),
     ],
 )
 def test_what_cannot_be_asked_of_ray_is_told_in_one_line(randfeat, words, message):

@@ -101,7 +101,7 @@ def test_a_part_of_the_user_s_own_replaces_the_package_s_in_every_recipe(tmp_pat
     ("text", "message"),
     [
         (b"arch: [unclosed", "conf=broken and these words do not make a configuration: "),
-        (b"defaults:\n  - broken\n  - _self_\n", "conf=broken and these words do not make a configuration: "),
+        (b"defaults:\n  - broken\n  - _self_\n", "conf=broken includes itself. Take it out of its own defaults."),
         (b"# caf\xe9\narch:\n  width: 3\n", "conf=broken and these words do not make a configuration: "),
     ],
 )

@@ -321,3 +321,30 @@ def test_a_twin_is_the_same_start_fully_trained():
     assert spec.twin.solver == Sgd()
     assert spec.with_seed(2).seeds.weights == 6
     assert spec.with_seed(2).seeds.data == 0
+
+
+@pytest.mark.parametrize(
+    "words", [["conf=elm", "arch.width=30"], ["conf=wrn_fraction"], ["conf=lenet_random", "subset=middle"]]
+)
+def test_rows_that_pass_in_pieces_give_the_same_numbers(words):
+    """A step adds up the gradients of its pieces; under a batch norm that looks at its batch it is not cut."""
+    fit = ["subset=all"] if "subset=middle" not in words else []
+    spec = spec_of(*words, *fit, "solver=sgd", "solver.epochs=2", "solver.batch_size=50", "precision=float64")
+    whole, cut = (run_one(spec, CPU, data_folder(None), pieces=pieces) for pieces in (1, 4))
+    assert cut.record.metrics == pytest.approx(whole.record.metrics, abs=1e-9)
+
+
+def test_a_step_in_pieces_holds_no_more_rows_at_once_than_a_piece(monkeypatch):
+    spec = spec_of("conf=elm", "arch.width=20", "subset=all", "solver=sgd", "solver.epochs=1", "solver.batch_size=60")
+    most = []
+    suffix = Model.suffix
+
+    def counted(model, trained, z):
+        if torch.is_grad_enabled():
+            most.append(len(z))
+        return suffix(model, trained, z)
+
+    monkeypatch.setattr(Model, "suffix", counted)
+    run_one(spec, CPU, data_folder(None), pieces=4)
+    assert max(most) == 15
+    assert sum(most) == 180

@@ -14,14 +14,17 @@ from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
+import torch
 
 from randfeat import processes
-from randfeat.errors import RandfeatError
+from randfeat.errors import RandfeatError, ResultsError
 from randfeat.plan import Group
-from randfeat.record import FORMAT, Status
+from randfeat.record import FORMAT, Record, Status
+from randfeat.config import compose
+from randfeat.spec import RunSpec
 from randfeat.reservation import Reservations
 from randfeat.store import Store
-from randfeat.work import Job
+from randfeat.work import Job, Worker
 from tests.making import a_record, a_spec
 from tests.nursery import PATIENCE_S, children, until
 
@@ -107,7 +110,9 @@ def test_two_sweeps_of_words_that_overlap_do_each_run_once(nursery, tmp_path):
 
 def test_a_run_that_a_killed_process_had_taken_is_free(tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from randfeat.reservation import Reservations\n"
+        "import sys, time; from pathlib import Path; from randfeat.config import compose
+from randfeat.spec import RunSpec
+from randfeat.reservation import Reservations\n"
         "with Reservations(Path(sys.argv[1])) as taken: print(taken.take('ffffffffffff'), flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "taken")], stdout=subprocess.PIPE, text=True) as other:
@@ -341,3 +346,41 @@ def test_ten_thousand_records_are_read_once(tmp_path, monkeypatch):
         store.append(a_record(a_spec(seed=seed), accuracy=0.5))
         list(tail.news())
     assert len(read) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (SystemExit(7), "SystemExit: 7"),
+        (GeneratorExit(), "GeneratorExit"),
+        (ValueError("a \ud800 b\x1b[31m"), r"ValueError: a \ud800 b\x1b[31m"),
+        (type("Mute", (Exception,), {"__str__": lambda self: 1 / 0})(), "Mute"),
+    ],
+)
+def test_whatever_a_part_throws_ends_its_run_and_is_said_in_printable_words(tmp_path, monkeypatch, error, reason):
+    def thrown(*args, **settings):
+        raise error
+
+    monkeypatch.setattr("randfeat.work.run_one", thrown)
+    told = []
+    spec = RunSpec.from_mapping(compose(["conf=elm", "arch.width=5"]))
+    Worker(torch.device("cpu"), tmp_path, lambda key: {}, 60).do(Job(Group((spec,))), told.append)
+    record = told[-1].run.record
+    assert (record.status, record.reason) == (Status.FAILED, reason)
+    assert Record.from_line(record.to_line()).reason == reason
+
+
+def test_a_line_that_nests_too_deep_is_left_out(tmp_path):
+    (tmp_path / "runs.jsonl").write_text("[" * 200_000 + "\n" + a_record().to_line() + "\n")
+    store = Store(tmp_path)
+    assert len(store.records()) == 1
+    assert store.problems == [f"{tmp_path / 'runs.jsonl'}: line 1 is torn and was left out"]
+
+
+def test_what_is_in_the_way_of_reservations_is_said(tmp_path):
+    (tmp_path / ".runs.taken").mkdir()
+    with (
+        pytest.raises(ResultsError, match=r"\.runs\.taken cannot be written: is a directory"),
+        Reservations(Store(tmp_path).taken),
+    ):
+        pass

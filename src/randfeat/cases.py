@@ -22,11 +22,18 @@ def cases(listed: Any) -> list[list[str]]:
     return [_words(case) for case in listed]
 
 
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"{text!r} is no case of a sweep: {str(error).lower()}.") from None
+
+
 def _words(case: Any) -> list[str]:
     if isinstance(case, dict):
         words = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in case.items()]
     else:
-        words = shlex.split(case) if isinstance(case, str) else case
+        words = _split(case) if isinstance(case, str) else case
     if not (isinstance(words, list) and words and all(isinstance(word, str) and "=" in word for word in words)):
         raise ConfigError(f"{case!r} is no case of a sweep. A case is words, as in 'subset=last solver.penalty=1'.")
     if any(word.startswith("conf=") for word in words):

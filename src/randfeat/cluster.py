@@ -212,7 +212,9 @@ def _join(address: str, size: int | None) -> None:
 def _knock(address: str) -> None:
     """Whether anybody is there, which Ray would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not (host and port.isdecimal()):
+    if address and not (host and port.isdecimal()):
+        raise ConfigError(f"--ray {address} is no address. Use --ray local, auto, HOST:PORT or ray://HOST:PORT.")
+    if not address:
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), KNOCK_S).close()

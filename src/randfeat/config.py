@@ -237,7 +237,7 @@ def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str | None], dict[str,
         key, value = override.key_or_group, override.value()
         if override.is_delete() or override.is_sweep_override():
             raise ConfigError(f"{word!r} does not describe one run. Give every setting one value, such as arch.width=16.")
-        if override.package or not key or key.partition(".")[0] == "hydra":
+        if override.package or not key or key.partition(".")[0] in ("hydra", CASES):
             raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.")
         if key in recipes:
             raise ConfigError("conf is given twice. Leave one of them out.")
@@ -292,7 +292,9 @@ def _hydra(folder: Path, config_name: str, overrides: list[str]) -> dict[str, An
             warnings.simplefilter("ignore")  # a recipe without _self_
             config = hydra_compose(config_name, overrides=overrides)
         mapping: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise ConfigError(f"conf={config_name} includes itself. Take it out of its own defaults.") from None
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError) as error:
         cause = " ".join(str(error.__cause__ or error).replace(f"{folder.resolve()}/", "conf/").split())
         raise ConfigError(f"conf={config_name} and these words do not make a configuration: {cause}") from None
     return mapping

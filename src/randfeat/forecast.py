@@ -49,6 +49,8 @@ class Experience:
         self._same: dict[str, _Costs] = defaultdict(_Costs)
         self._alike: dict[tuple[str, ...], _Costs] = defaultdict(_Costs)
         for record in records:
+            if not all(isinstance(record.spec.get(family), Mapping) for family in _KIND):
+                continue  # of another program, or damaged
             seconds, mib = (record.cost.get(name, math.nan) for name in ("total_s", "peak_mib"))
             if record.status is Status.OK and math.isfinite(seconds):
                 for costs in (self._same[_but_seeds(record.spec)], self._alike[_parts(record.spec)]):

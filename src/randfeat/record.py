@@ -57,6 +57,7 @@ class Record:
         twin: the key of the same run with everything trained; equals ``key`` for such a run itself.
         status: how the run ended.
         reason: what happened, as in "loss was nan in epoch 3"; if ok, empty, or that a fit ended before its minimum.
+            What a terminal would act on is written as an escape.
         spec: the five parts with their settings, ``seeds``, ``precision``, and under ``twin`` the twin's solver.
         metrics: scores named ``split/metric``. An accuracy lies in [0, 1], a loss is in nats. nan is "not a number".
         cost: ends in a unit (``fit_s`` seconds, ``peak_mib`` MiB) or counts (``params``, ``trained_params``).
@@ -75,6 +76,9 @@ class Record:
     environment: dict[str, Any]
     version: str
     written: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", printable(self.reason))
 
     @property
     def finished(self) -> bool:
@@ -159,10 +163,15 @@ _KINDS: dict[str, type] = {
 _STATUSES = {str(status): status for status in Status}
 
 
+def printable(text: str) -> str:
+    """Text with what a terminal would act on, or could not show, written as an escape."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _fields(line: str, source: str) -> dict[str, Any]:
     try:
         fields = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResultsError(f"{source} is torn") from error
     if not isinstance(fields, dict) or not isinstance(fields.get("format"), int):
         raise ResultsError(f"{source} is no record")

@@ -8,6 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from randfeat.errors import ResultsError
+from randfeat.files import why
+
 
 class Reservations:
     """Runs that this process has taken. They are free again when it lets go of them, or ends, however it ends.
@@ -20,8 +23,11 @@ class Reservations:
         self._path = file
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise ResultsError(f"{self._path} cannot be written: {why(error)}.") from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:

@@ -150,7 +150,8 @@ class Sweep:
             self._losses[spec.key] += 1
             self.view.lost(spec, ended)
             if self._losses[spec.key] >= TRIES:
-                reason = f"its worker {ended}, {TRIES} times; the system ends a process where memory runs out"
+                hint = "; the system ends a process where memory runs out" if "signal 9" in ended else ""
+                reason = f"its worker {ended}, {TRIES} times{hint}"
                 self._keep(failed(spec, torch.device("cpu"), Status.FAILED, reason))
         again = tuple(spec for spec in rest if self._losses[spec.key] < TRIES)
         for spec in again:

@@ -160,9 +160,9 @@ class Worker:
                     checkpoint,
                     pieces=2**halvings,
                 )
-            except DataError:
+            except (DataError, KeyboardInterrupt):
                 raise
-            except Exception as error:
+            except BaseException as error:  # whatever a part throws ends its run, not the sweep
                 if not memory_was_short(error):
                     if self.strict:
                         raise
@@ -194,14 +194,21 @@ def memory_was_short(error: BaseException | None) -> bool:
     """
     if error is None:
         return False
-    says_so = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    says_so = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in _text(error)
     return says_so or memory_was_short(error.__cause__ or error.__context__)
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     line = _first_line(error)
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _first_line(error: BaseException) -> str:
+    return _text(error).strip().partition("\n")[0]
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an error of someone's own, which cannot even say what it is
+        return ""

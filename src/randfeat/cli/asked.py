@@ -44,6 +44,8 @@ class Asked:
             return self._on_ray(self.ray, folder, store)
         if self.cpus or self.gpus is not None:
             raise ConfigError("--cpus and --gpus are for workers on Ray. Use --threads and --per-gpu, or --ray local.")
+        if self.workers is None and self.per_gpu > 1:
+            raise ConfigError(f"--per-gpu {self.per_gpu} is for workers. Use it with --workers N.")
         return self._here(folder, store) if self.workers is None else self._in_processes(self.workers, folder, store)
 
     def _here(self, folder: Path, store: Store) -> AbstractCrew:

@@ -9,7 +9,7 @@ import typer
 
 from randfeat.cli.asked import Asked
 from randfeat.cli.options import RESULTS, DataDir, Device, Results, Words
-from randfeat.errors import InterruptError
+from randfeat.errors import InterruptError, ResultsError
 
 
 def sweep(
@@ -58,6 +58,8 @@ def sweep(
     asked = Asked(workers, per_gpu, ray, cpus, gpus, device, threads, checkpoint, stack)
     crew, stacks = asked.crew(folder, store), asked.stacks
     if dry_run:
+        if results.is_file():
+            raise ResultsError(f"{results} is a file. Give the folder that it lies in.")
         known = store.records()
         done = {} if force else {record.key: record for record in known if record.finished}
         return print_plan(plan(wanted, done, crew.places, stacks=stacks), specs, Experience(known), crew.places)
