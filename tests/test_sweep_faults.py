@@ -17,12 +17,12 @@ import pytest
 import torch
 
 from randfeat import processes
+from randfeat.config import compose
 from randfeat.errors import RandfeatError, ResultsError
 from randfeat.plan import Group
 from randfeat.record import FORMAT, Record, Status
-from randfeat.config import compose
-from randfeat.spec import RunSpec
 from randfeat.reservation import Reservations
+from randfeat.spec import RunSpec
 from randfeat.store import Store
 from randfeat.work import Job, Worker
 from tests.making import a_record, a_spec
@@ -110,9 +110,7 @@ def test_two_sweeps_of_words_that_overlap_do_each_run_once(nursery, tmp_path):
 
 def test_a_run_that_a_killed_process_had_taken_is_free(tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from randfeat.config import compose
-from randfeat.spec import RunSpec
-from randfeat.reservation import Reservations\n"
+        "import sys, time; from pathlib import Path; from randfeat.reservation import Reservations\n"
         "with Reservations(Path(sys.argv[1])) as taken: print(taken.take('ffffffffffff'), flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "taken")], stdout=subprocess.PIPE, text=True) as other:
