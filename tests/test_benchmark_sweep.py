@@ -55,6 +55,7 @@ def test_the_plain_script_solves_ridge_regression_with_an_intercept(benchmark):
     assert peer.accuracy(head, phi_NP, y_N) == pytest.approx(right.mean())
 
 
+@pytest.mark.slow
 def test_floor_runs_and_plain_script_agree_and_a_run_that_is_off_stops_the_report(benchmark, monkeypatch):
     shared, commands = benchmark("sweep_shared"), benchmark("commands")
     work = shared.Work("digits", Path(), None, shared.QUICK, 1)

@@ -48,6 +48,7 @@ def test_on_gpu_measures_stages_and_training_on_a_cpu(tmp_path):
     assert found["ratios"]["wrn"] == found["training"]["wrn"]["ours"] / found["training"]["wrn"]["plain"]
 
 
+@pytest.mark.slow
 def test_big_tables_measures_a_cache_that_changes_nothing(tmp_path):
     found = figures(tmp_path, "big_tables.py")
     (measured,) = found["measured"].values()

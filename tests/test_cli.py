@@ -207,8 +207,9 @@ def test_ls_lists_every_part_in_one_line(tmp_path):
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
 def test_the_commands_of_the_pages_run(page, tmp_path):
     shutil.copytree(ROOT / "results/recipes", tmp_path / "results/recipes")
+    elsewhere = [] if page == "README.md" else (ROOT / "README.md").read_text().splitlines()
     for line in (ROOT / page).read_text().splitlines():
-        if line.startswith("$ randfeat "):
+        if line.startswith("$ randfeat ") and line not in elsewhere:
             words = shlex.split(line.removeprefix("$ randfeat "), comments=True)
             done = randfeat(*words, cwd=tmp_path)
             assert done.returncode == 0, f"{line}: {done.stderr}"
