@@ -27,9 +27,14 @@ class Group:
 
     @property
     def shared(self) -> list[str]:
-        """The keys of the networks that several of the runs go on from. A fully trained run takes nothing from others."""
+        """The keys of the networks that several of the runs go on from."""
+        return list(self.sharers)
+
+    @property
+    def sharers(self) -> dict[str, int]:
+        """How many runs go on from each of these networks. A fully trained run takes nothing from others."""
         networks = Counter(spec.network_key for spec in self.specs if not is_twin(spec))
-        return [network for network, runs in networks.items() if runs > 1]
+        return {network: runs for network, runs in networks.items() if runs > 1}
 
 
 @dataclass(frozen=True)

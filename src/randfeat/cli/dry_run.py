@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
@@ -50,7 +49,7 @@ def _shared(plan: Plan, asked: Sequence[RunSpec]) -> Iterator[tuple[str, str]]:
     missing = plan.missing
     yield "data sets", f"{len({(spec.data, spec.seeds.data) for spec in missing}):,} to load"
     drawn = {spec.network_key for spec in missing}
-    shared = [n for group in plan.groups for n in _sharers(group.specs) if n > 1]
+    shared = [n for group in plan.groups for n in group.sharers.values()]
     once = f"; the frozen units of {len(shared):,} computed once for {sum(shared):,} runs" if shared else ""
     yield "networks", f"{len(drawn):,} to draw{once}"
     wanted = {spec.key for spec in plan.wanted}
@@ -81,11 +80,6 @@ def _together(varied: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
     for name, values in varied.items():
         names.setdefault(("seeds" if name.startswith("seeds.") else name, values), []).append(name)
     return [(", ".join(same), some(values)) for (_, values), same in names.items()]
-
-
-def _sharers(specs: Sequence[RunSpec]) -> list[int]:
-    """How many runs go on from each network; a fully trained one takes nothing from others."""
-    return list(Counter(spec.network_key for spec in specs if not is_twin(spec)).values())
 
 
 def _twins(specs: Sequence[RunSpec]) -> str:
