@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +13,60 @@ import pandas as pd
 import pytest
 import torch
 
+from randfeat.crew import Here
 from randfeat.errors import ConfigError
 from randfeat.places import data_folder
 from randfeat.store import Store
+from randfeat.study.facts import facts
+from randfeat.study.folder import load, load_folder, studies
 from randfeat.study.pages import page
-from randfeat.study.plan import Size, load, load_folder, studies
-from randfeat.study.reproduce import Outcome, reproduce, wanted
+from randfeat.study.plan import Size
+from randfeat.study.reproduce import Outcome, Shop, on_record, probe
+from randfeat.study.wanted import Wanted, wanted
+from randfeat.sweep import recalling
+from randfeat.work import Worker
 
 ROOT = Path(__file__).parents[1]
 NAMES = ["glorot2010_variance", "hanin2018_gradients"]
+RUNS = """\
+title: A random layer is worth something
+paper: Nobody, 2001
+claimed: It is.
+arms:
+  - name: depth
+    words: [arch=mlp, arch.width=8, "arch.depth=1,2", solver.penalty=1, twin=adam, twin.epochs=1]
+    quick: {cases: [init=he, init=glorot]}
+  - name: large
+    words: [arch=mlp, arch.width=9, solver.penalty=1]
+    quick: null
+  - name: elsewhere
+    words: [data=mnist, arch=mlp, arch.width=8, solver.penalty=1]
+    optional: true
+    twins: false
+full: {seeds: 2}
+quick: {seeds: 3, words: [data.n_train=200]}
+figures:
+  - {x: depth, y: test accuracy %, line: init, published: published}
+  - {x: trained accuracy %, y: test accuracy %, equal: true, joined: false, file: scatter}
+"""
+RUN_CLAIMS = """\
+from randfeat.study import Claim, Table, cells, paired, rank_correlation, within
+
+def table(rows):
+    means = {"test/accuracy": "test accuracy %", "twin test/accuracy": "trained accuracy %"}
+    return cells(rows, {"init": "init", "arch.depth": "depth"}, means, {"trained_params": "trained"},
+                 lambda row: 90.0 if row["arch.depth"] == 1 else None)
+
+def shallow(rows):
+    wide = rows[rows["init"] == "he"].pivot(index="seeds.weights", columns="arch.depth", values="test/accuracy")
+    return within(wide[1] - wide[2], low=-50)
+
+TABLES = [Table("Depth", table, "depth")]
+CLAIMS = [
+    Claim("shallow is no worse", "by 50 points at most", "Nobody 2001", shallow, arm="depth"),
+    Claim("on the other set", "above 10 %", "Nobody 2001", lambda rows: within(rows["test/accuracy"], 10), arm="elsewhere"),
+]
+"""
 TINY = """\
 title: Gaussian layers keep a signal
 paper: Nobody, 2000
@@ -31,10 +79,11 @@ probes:
     units: [hidden1]
 full: {seeds: 4}
 quick: {seeds: 2}
-figure: {x: layer, y: growth, line: init}
+figures:
+  - {x: layer, y: growth, line: init}
 """
 CLAIMS = """\
-from randfeat.study import Claim, within
+from randfeat.study import Claim, Table, within
 
 def table(frame):
     return frame.groupby(["init", "layer"], as_index=False)["growth"].mean()
@@ -42,6 +91,7 @@ def table(frame):
 def check(frame):
     return within(frame[frame["init"] == "LAW"]["growth"], LOW, HIGH)
 
+TABLES = [Table("Summary", table)]
 CLAIMS = [Claim("kept", "growth between LOW and HIGH", "Nobody 2000", check)]
 """
 
@@ -52,6 +102,11 @@ def write(folder, law="gaussian", low=0.0, high=9.0, plan=TINY):
     (own / "study.yaml").write_text(plan)
     (own / "claims.py").write_text(CLAIMS.replace("LAW", law).replace("LOW", str(low)).replace("HIGH", str(high)))
     return own
+
+
+def shop(folder):
+    device, data = torch.device("cpu"), data_folder(None)
+    return Shop(folder, device, data, Here(Worker(device, data, recalling(Store(folder), data), 60.0)))
 
 
 def test_every_study_is_found():
@@ -69,16 +124,19 @@ def test_the_claims_of_a_study_import_pandas_and_the_study_alone(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_smoke_plan_of_a_study_runs_and_one_seed_decides_nothing(name, tmp_path):
     study = load(name)
-    probes = wanted(study.plan, Size(seeds=1, words=["arch.depth=3"] if name == "glorot2010_variance" else []))
-    outcome = reproduce(study, probes, Store(tmp_path, "probes"), torch.device("cpu"), data_folder(None))
+    one = Size(seeds=1, words=["arch.depth=3"] if name == "glorot2010_variance" else [])
+    plan = wanted(dataclasses.replace(study.plan, quick=one), True, data_folder(None))
+    probe(plan, shop(tmp_path))
+    outcome = on_record(study, plan, tmp_path)
     n = {claim.name: finding.n for claim, finding in outcome.findings}
     assert set(n.values()) <= {1, 4}
     assert {str(f.verdict) for _, f in outcome.findings if f.n == 1} == {"undecided"}
-    text = page(outcome, tmp_path, "randfeat reproduce", quick=True)
+    text = page(outcome, tmp_path, facts(outcome, "randfeat reproduce", quick=True))
     assert all(claim.name in text and claim.rule.replace("|", "\\|") in text for claim in study.claims)
     assert "**Quick" in text
-    axes = study.plan.figure
-    assert {axes.x, axes.y, f"{axes.y} ci95", "n"} <= set(outcome.summary)
+    ((_, table),) = outcome.tables
+    (axes,) = study.plan.figures
+    assert {axes.x, axes.y, f"{axes.y} ci95", "n"} <= set(table)
 
 
 def hanin_table(slope=1.0, scale=1.0, seeds=30, noise=0.01):
@@ -156,6 +214,7 @@ def test_a_study_of_the_users_own_runs_and_its_exit_code_says_what_it_found(limi
     assert sorted(path.name for path in folder.iterdir()) == [
         "README.md",
         "claims.csv",
+        "facts.json",
         "figure.png",
         "probes.jsonl",
         "summary.csv",
@@ -179,8 +238,52 @@ def test_a_quick_study_goes_elsewhere_and_says_that_it_is_one(tmp_path, randfeat
 
 
 def test_a_study_without_claims_is_undecided():
-    outcome = Outcome(load(NAMES[0]), [], pd.DataFrame(), [])
+    outcome = Outcome(load(NAMES[0]), Wanted([], []), [], {}, [], [])
     assert outcome.verdict == "undecided"
+
+
+def test_a_study_of_runs_shares_twins_and_leaves_out_what_is_not_there(tmp_path, randfeat, monkeypatch):
+    monkeypatch.setenv("RANDFEAT_DATA", str(tmp_path / "nothing"))
+    own = write(tmp_path, plan=RUNS)
+    (own / "claims.py").write_text(RUN_CLAIMS)
+    done = randfeat("reproduce", "nobody2000_signal", "--quick")
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1] == ("note: arm elsewhere is left out: 3 runs on data=mnist, which is not on disk.")
+    folder = tmp_path / "results/nobody2000_signal-quick"
+    first, other = csv.DictReader((folder / "claims.csv").read_text().splitlines())
+    assert (first["verdict"], first["n"]) == ("holds", "3")
+    assert (other["verdict"], other["estimate"], other["n"]) == ("undecided", "", "0")
+    lines = list(csv.DictReader((folder / "summary.csv").read_text().splitlines()))
+    assert [(line["init"], line["depth"], line["n"], line["published"]) for line in lines] == [
+        ("he", "1", "3", "90.0"),
+        ("he", "2", "3", ""),
+        ("glorot", "1", "3", "90.0"),
+        ("glorot", "2", "3", ""),
+    ]
+    runs = (folder / "runs.jsonl").read_text().splitlines()
+    assert len(runs) == 2 * 2 * 2 * 3
+    records = [json.loads(line) for line in runs]
+    accuracy = [r["metrics"]["test/accuracy"] for r in records if r["spec"]["subset"]["part"] == "last"]
+    mean = 100 * np.mean([100 * a for a in accuracy]) / 100
+    assert np.mean([float(line["test accuracy %"]) for line in lines]) == pytest.approx(mean)
+    assert (folder / "scatter.png").exists()
+    page = (folder / "README.md").read_text()
+    assert f"`randfeat sweep {lines[0]['words']} --seeds 3`" in page
+    again = randfeat("run", *shlex.split(lines[0]["words"]), "--seeds", "3", "--results", str(folder), "-q")
+    assert again.returncode == 0
+    assert (folder / "runs.jsonl").read_text().splitlines() == runs  # the words are those of the line
+
+
+def test_what_is_on_record_is_checked_without_a_run(tmp_path, randfeat):
+    (write(tmp_path, plan=RUNS) / "claims.py").write_text(RUN_CLAIMS)
+    done = randfeat("reproduce", "nobody2000_signal", "--check")
+    assert done.returncode == 3
+    folder = tmp_path / "results/nobody2000_signal"
+    assert "Not run yet" in (folder / "README.md").read_text()
+    assert not (folder / "runs.jsonl").exists()
+    assert randfeat("reproduce", "--index").returncode == 0
+    index = (tmp_path / "results/README.md").read_text()
+    assert "| [nobody2000_signal](nobody2000_signal/README.md) | full | 0 | 0 | 2 | not run yet |" in index
 
 
 def test_studies_are_listed_with_their_titles(tmp_path, randfeat):
@@ -228,9 +331,9 @@ def test_a_mistake_in_the_claims_is_one_line_that_names_the_file(tmp_path, randf
         "ModuleNotFoundError: No module named 'nothing_of_this_name'.\n"
     )
     (own / "claims.py").write_text("CLAIMS = []\n")
-    assert "claims.py has no table." in randfeat("reproduce", "nobody2000_signal").stderr
+    assert "claims.py has no TABLES." in randfeat("reproduce", "nobody2000_signal").stderr
     write(tmp_path)
     (own / "claims.py").write_text((own / "claims.py").read_text().replace('"growth"', '"grwth"'))
     done = randfeat("reproduce", "nobody2000_signal", "--quick")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: the claims of nobody2000_signal cannot be checked on its numbers: KeyError: ")
+    assert done.stderr.startswith("error: 'Summary' of nobody2000_signal cannot be made of its numbers: KeyError: ")

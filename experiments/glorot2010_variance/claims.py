@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from randfeat.study import Claim, interval, within
+from randfeat.study import Claim, Table, interval, within
 
 HE = "He et al. 2015, eq. 10"
 GLOROT = "Glorot and Bengio 2010, section 4.2"
@@ -58,6 +58,8 @@ def imbalance(frame, law):
     found = ends(frame, "tanh", law)
     return found["forward"].map(math.log10).abs() + 2 * found["backward"].map(math.log10).abs()
 
+
+TABLES = [Table("Summary", table)]
 
 CLAIMS = [
     Claim(

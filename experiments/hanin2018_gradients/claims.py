@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from randfeat.study import Claim, interval, slope_within, within
+from randfeat.study import Claim, Table, interval, slope_within, within
 
 SOURCE = "after Hanin 2018; exact for Gaussian weights"
 EQUAL, UNEVEN = "[60,60,60]", ("[20,80,80]", "[84,12,84]", "[120,40,20]")
@@ -81,6 +81,8 @@ def exceeds(shape):
 
 
 FOURTH = 6 / 8**2 * math.exp(exponent(SMALL))
+
+TABLES = [Table("Summary", table)]
 
 CLAIMS = [
     Claim(

@@ -9,8 +9,9 @@ from enum import StrEnum
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from randfeat.report.statistics import interval
+from randfeat.report.statistics import CONFIDENCE, interval
 
 
 class Verdict(StrEnum):
@@ -23,12 +24,18 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict with the estimate that it stands on, its 95 % interval ``estimate ± half_width``, and n."""
+    """A verdict with the estimate that it stands on, the ends of its 95 % interval, and n."""
 
     verdict: Verdict
     estimate: float
-    half_width: float
+    low: float
+    high: float
     n: int
+
+    @classmethod
+    def nothing(cls) -> Finding:
+        """Where there are no numbers."""
+        return cls(Verdict.UNDECIDED, math.nan, math.nan, math.nan, 0)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,8 @@ class Claim:
         rule: when it holds, in words, the threshold included.
         source: author, year, and where in the paper.
         published: the paper's number, or a dash.
-        check: a table of records -> the finding.
+        check: the numbers of the arm -> the finding.
+        arm: on whose numbers it stands; on all of the study's where it is empty. Without numbers it is undecided.
     """
 
     name: str
@@ -48,6 +56,7 @@ class Claim:
     source: str
     check: Callable[[pd.DataFrame], Finding]
     published: str = "-"
+    arm: str = ""
 
 
 def within(sample: Iterable[float], low: float = -math.inf, high: float = math.inf) -> Finding:
@@ -84,14 +93,37 @@ def slope_within(x: Sequence[float], samples: pd.DataFrame, low: float = -math.i
     return judged(float(np.log(means) @ weights), spread.half_width, spread.n, low, high)
 
 
+def rank_correlation(x: Iterable[float], y: Iterable[float], low: float = -math.inf, high: float = math.inf) -> Finding:
+    """Whether Spearman's rank correlation of pairs lies between two limits.
+
+    Its interval is that of Fisher's ``z = atanh(rho)`` with the standard error ``sqrt((1 + rho**2 / 2) / (n - 3))``, whose
+    coverage holds for non-normal pairs; n counts the pairs, ties have mean ranks. A pair with a value missing is left out;
+    fewer than four pairs, or one side without variation, decide nothing.
+
+    See: Spearman, American Journal of Psychology 15 (1904); Bonett and Wright, Psychometrika 65 (2000).
+    """
+    pairs = pd.DataFrame({"x": [*x], "y": [*y]}, dtype=float).dropna()
+    n = len(pairs)
+    rho = float(pairs["x"].corr(pairs["y"], method="spearman")) if n > 1 else math.nan
+    if n < 4 or math.isnan(rho):
+        return Finding(Verdict.UNDECIDED, rho, math.nan, math.nan, n)
+    z = math.atanh(max(-1 + 1e-12, min(1 - 1e-12, rho)))
+    reach = stats.norm.ppf((1 + CONFIDENCE) / 2) * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    return _between(rho, (math.tanh(z - reach), math.tanh(z + reach)), n, low, high)
+
+
 def judged(estimate: float, half_width: float, n: int, low: float = -math.inf, high: float = math.inf) -> Finding:
-    """The same for an estimate whose interval is known."""
-    if n < 2 or math.isnan(estimate) or math.isnan(half_width):
+    """The same for an estimate whose interval ``estimate ± half_width`` is known."""
+    return _between(estimate, (estimate - half_width, estimate + half_width), n, low, high)
+
+
+def _between(estimate: float, ends: tuple[float, float], n: int, low: float, high: float) -> Finding:
+    if n < 2 or math.isnan(estimate) or math.isnan(ends[0]):
         verdict = Verdict.UNDECIDED
-    elif low <= estimate - half_width and estimate + half_width <= high:
+    elif low <= ends[0] and ends[1] <= high:
         verdict = Verdict.HOLDS
-    elif estimate + half_width < low or estimate - half_width > high:
+    elif ends[1] < low or ends[0] > high:
         verdict = Verdict.FAILS
     else:
         verdict = Verdict.UNDECIDED
-    return Finding(verdict, estimate, half_width, n)
+    return Finding(verdict, estimate, *ends, n)

@@ -1,4 +1,4 @@
-"""``randfeat reproduce``: a study's probes, and whether its claims hold."""
+"""``randfeat reproduce``: a study's probes and runs, and whether its claims hold."""
 
 from __future__ import annotations
 
@@ -8,57 +8,102 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from randfeat.cli.options import DataDir, Device, device_of
+from randfeat.cli.asked import Asked
+from randfeat.cli.options import RESULTS, DataDir, Device, device_of
+from randfeat.errors import ConfigError, InterruptError
 
 if TYPE_CHECKING:
-    from randfeat.study.reproduce import Outcome
+    from randfeat.study.folder import Study
+    from randfeat.study.reproduce import Outcome, Shop
+    from randfeat.study.wanted import Wanted
 
 
 def reproduce(
     study: Annotated[str | None, typer.Argument(metavar="STUDY", help="Its name; without one the studies are listed.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Few seeds and small networks: a minute on a CPU.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Few seeds and small networks: minutes on a CPU.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Run nothing: check the claims on what is on record.")] = False,
+    index: Annotated[bool, typer.Option("--index", help="Write results/README.md: all studies, and what held.")] = False,
     results: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write.", show_default="results/STUDY, or results/STUDY-quick")
     ] = None,
     data_dir: DataDir = None,
     device: Device = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads, of all workers.", show_default="all")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="So many processes.", show_default="this one")] = None,
+    per_gpu: Annotated[int, typer.Option(min=1, metavar="K", help="So many workers share a GPU.")] = 1,
+    stack: Annotated[
+        str, typer.Option(metavar="auto|N", help="Train so many runs together; auto: on a GPU what fits.")
+    ] = "auto",
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="The claims alone.")] = False,
 ) -> None:
     """Run what is missing of a study and check its claims. Exit code 0 if all hold, 1 if one fails, 3 if one is undecided."""
-    from randfeat.study.plan import load
-
+    if index:
+        return _indexed(study, results)
     if study is None:
         return _listed()
-    loaded = load(study)
 
-    import torch
-
-    from randfeat.cli.probe import bar
     from randfeat.places import data_folder
     from randfeat.store import Store
+    from randfeat.study.folder import load
     from randfeat.study.pages import write_all
-    from randfeat.study.reproduce import reproduce as run
-    from randfeat.study.reproduce import wanted
+    from randfeat.study.reproduce import Shop, on_record
+    from randfeat.study.wanted import wanted
 
-    where, folder = device_of(device), data_folder(data_dir)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    target = results or Path("results") / (f"{study}-quick" if quick else study)
-    store = Store(target, "probes")
-    probes = wanted(loaded.plan, loaded.plan.quick if quick else loaded.plan.full)
-    with bar(len(probes), hidden=False) as done:
-        outcome = run(loaded, probes, store, where, folder, done)
-    for problem in store.problems:
-        print(f"note: {problem}", file=sys.stderr)
+    loaded, folder = load(study), data_folder(data_dir)
+    target = results or RESULTS.parent / (f"{study}-quick" if quick else study)
+    if target.is_file():
+        raise ConfigError(f"--results {target} is a file. Give a folder.")
+    asked = Asked(workers, per_gpu, None, None, None, device, threads, 120, stack)
+    plan = wanted(loaded.plan, quick, folder)
+    if check:
+        outcome = on_record(loaded, plan, target)
+    else:
+        shop = Shop(target, device_of(device), folder, asked.crew(folder, Store(target)), asked.stacks)
+        outcome = _carried_out(loaded, plan, shop, quiet)
     options = [*(["--quick"] if quick else []), *(["--results", str(results)] if results else [])]
     write_all(outcome, target, " ".join(["randfeat reproduce", study, *options]), quick)
+    for arm, why in plan.left_out.items():
+        print(f"note: arm {arm} is left out: {why}.", file=sys.stderr)
     _show(outcome, quick)
     print(f"Written to {target}.")
     raise typer.Exit({"holds": 0, "fails": 1, "undecided": 3}[outcome.verdict])
 
 
+def _carried_out(study: Study, plan: Wanted, shop: Shop, quiet: bool) -> Outcome:
+    """Do what is missing, with a bar for the probes and a board for the runs."""
+    from rich.console import Console
+
+    from randfeat.cli.board import Board
+    from randfeat.cli.probe import bar
+    from randfeat.forecast import Experience
+    from randfeat.study.reproduce import on_record, probe, run
+
+    with bar(len(plan.probes), hidden=quiet or not plan.probes) as done:
+        probe(plan, shop, done)
+    experience = Experience(() if quiet or not plan.runs else shop.runs.records())
+    with Board(Console(stderr=True), experience, quiet=quiet, verbose=False) as view:
+        try:
+            run(plan, shop, view)
+        except KeyboardInterrupt:
+            raise InterruptError(view.interrupted()) from None
+    for store in (shop.runs, shop.probes):
+        store.records()
+        for problem in store.problems:
+            print(f"note: {problem}", file=sys.stderr)
+    return on_record(study, plan, shop.folder)
+
+
+def _indexed(study: str | None, results: Path | None) -> None:
+    from randfeat.study.index import write
+
+    if study is not None:
+        raise ConfigError(f"--index is of all studies. Leave {study} out.")
+    folder = results or RESULTS.parent
+    print(f"{write(folder, Path('README.md'))} studies in {folder / 'README.md'}.")
+
+
 def _listed() -> None:
-    from randfeat.study.plan import load_plan, studies
+    from randfeat.study.folder import load_plan, studies
 
     found = studies()
     wide = max(map(len, found), default=0)

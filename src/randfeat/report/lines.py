@@ -1,8 +1,8 @@
-"""A figure of a summary: one column against another, a line for every value of a third, a panel for every value of a fourth."""
+"""Figures of a table: one column against another, a line for every value of a third, a panel for every value of a fourth."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,13 +19,21 @@ class Axes:
     """Which columns of a table a figure shows.
 
     Attributes:
-        x: along the horizontal axis.
-        y: along the vertical one; ``<y> ci95``, where the table has it, is its interval, and ``n`` how many seeds.
+        x: along the horizontal axis; ``<x> ci95``, where the table has it, is its interval.
+        y: along the vertical one, likewise; ``n`` says how many seeds.
         line: a line, with a name in the legend, for each of its values; one for all where it is empty.
         panel: a panel for each of its values; one for all where it is empty.
         law: what theory expects of y, drawn dashed; nothing where it is empty.
+        published: the paper's y, drawn hollow; nothing where it is empty.
+        papers: values of ``line`` that are the paper's points, drawn hollow.
         log: whether y is on a logarithmic axis.
+        logx: whether x is.
         joined: whether the points of a line are joined.
+        equal: x and y are alike: the diagonal is drawn.
+        xlabel: what stands at the axis, with its unit; the column's name where it is empty.
+        ylabel: likewise.
+        table: the file name of the study's table that is drawn.
+        file: the file name of the figure.
     """
 
     x: str
@@ -33,43 +41,92 @@ class Axes:
     line: str = ""
     panel: str = ""
     law: str = ""
+    published: str = ""
+    papers: list[str] = field(default_factory=list)
     log: bool = False
+    logx: bool = False
     joined: bool = True
+    equal: bool = False
+    xlabel: str = ""
+    ylabel: str = ""
+    table: str = "summary"
+    file: str = "figure"
 
 
 def lines(table: pd.DataFrame, axes: Axes) -> Figure:
-    """Points with their 95 % intervals; a row whose y is missing has none."""
-    from matplotlib import colormaps
+    """Points with their 95 % intervals; a row whose x or y is missing has none."""
     from matplotlib.figure import Figure
 
+    table = table.dropna(subset=[axes.x])
     panels = _split(table, axes.panel)
-    picture = Figure(figsize=(4.2 * len(panels) + (1.5 if axes.line else 1), 4.2), layout="constrained")
+    picture = Figure(figsize=(4.2 * len(panels) + (1.9 if axes.line else 1), 4.2), layout="constrained")
     names = list(_split(table, axes.line))
     for ax, (title, rows) in zip(picture.subplots(1, len(panels), squeeze=False, sharey=True)[0], panels.items(), strict=True):
         for name, own in _split(rows, axes.line).items():
-            k = names.index(name)
-            line = own.sort_values(axes.x)
-            half = line.get(f"{axes.y} ci95")
-            style = {"color": colormaps["tab10"](k % 10), "marker": "osD^v<>pP*"[k % 10], "markersize": 4, "capsize": 2}
-            drawn = "-" if axes.joined else ""
-            ax.errorbar(line[axes.x], line[axes.y], half, label=name or None, linestyle=drawn, linewidth=1.2, **style)
+            _points(ax, own.sort_values(axes.x), axes, name, names.index(name))
         if axes.law:
             law = rows.sort_values(axes.x)
             ax.plot(law[axes.x], law[axes.law], "k--", linewidth=1, label=axes.law, zorder=0)
-        if axes.log:
-            ax.set_yscale("log")
-            _plain(ax)
+        _frame(ax, axes)
         ax.set_title(title, fontsize=10)
-        ax.set_xlabel(axes.x)
-        ax.grid(alpha=0.3)
-    picture.axes[0].set_ylabel(axes.y)
-    if axes.line or axes.law:
-        picture.axes[-1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
-    if "n" in table:
-        n = sorted(set(table["n"]))
+    picture.axes[0].set_ylabel(axes.ylabel or axes.y)
+    if axes.line or axes.law or axes.published:
+        _legend(picture, axes)
+    if "n" in table and len(n := sorted(set(table["n"].dropna().astype(int)))):
         seeds = f"n = {n[0]:,}" if len(n) == 1 else f"n = {n[0]:,} to {n[-1]:,}"
         picture.suptitle(f"mean and {100 * CONFIDENCE:.0f} % interval, {seeds} seeds", fontsize=10)
     return picture
+
+
+def _points(ax: Axis, line: pd.DataFrame, axes: Axes, name: str, k: int) -> None:
+    from matplotlib import colormaps
+
+    colour, marker = colormaps["tab10"](k % 10), "osD^v<>pP*"[k % 10]
+    fill = "white" if name in axes.papers else colour
+    drawn = "-" if axes.joined and name not in axes.papers else ""
+    ax.errorbar(
+        line[axes.x],
+        line[axes.y],
+        yerr=line.get(f"{axes.y} ci95"),
+        xerr=line.get(f"{axes.x} ci95"),
+        label=name or None,
+        linestyle=drawn,
+        color=colour,
+        marker=marker,
+        markersize=4,
+        markerfacecolor=fill,
+        capsize=2,
+        linewidth=1.2,
+    )
+    if axes.published and axes.published in line:
+        theirs = line[axes.published].astype(float)
+        ax.plot(line[axes.x], theirs, color=colour, marker=marker, markersize=7, markerfacecolor="none", linestyle="")
+
+
+def _frame(ax: Axis, axes: Axes) -> None:
+    """Scales, labels, and the diagonal."""
+    if axes.log:
+        ax.set_yscale("log")
+        _plain(ax)
+    if axes.logx:
+        ax.set_xscale("log")
+    if axes.equal:
+        ends = [max(ax.get_xlim()[0], ax.get_ylim()[0]), min(ax.get_xlim()[1], ax.get_ylim()[1])]
+        ax.plot(ends, ends, color="grey", linewidth=0.8, linestyle=":", zorder=0)
+    ax.set_xlabel(axes.xlabel or axes.x)
+    ax.grid(alpha=0.3)
+
+
+def _legend(picture: Figure, axes: Axes) -> None:
+    """Each name once, beside the last panel; hollow points are explained."""
+    from matplotlib.lines import Line2D
+
+    found = {label: handle for ax in picture.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    if axes.published:
+        found["published"] = Line2D([], [], color="grey", marker="o", markersize=7, markerfacecolor="none", linestyle="")
+    picture.axes[-1].legend(
+        found.values(), found.keys(), fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), title=axes.line
+    )
 
 
 def _plain(ax: Axis) -> None:

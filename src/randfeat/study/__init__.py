@@ -1,6 +1,19 @@
-"""Studies: a list of probes, and claims that a program checks. What a study's ``claims.py`` may use is exported here."""
+"""Studies: probes and runs, tables of them, and claims that a program checks. What a ``claims.py`` may use is exported here."""
 
-from randfeat.claims import Claim, Finding, Verdict, judged, slope_within, within
-from randfeat.report.statistics import interval
+from randfeat.claims import Claim, Finding, Verdict, judged, rank_correlation, slope_within, within
+from randfeat.report.statistics import interval, paired
+from randfeat.study.tables import Table, cells
 
-__all__ = ["Claim", "Finding", "Verdict", "interval", "judged", "slope_within", "within"]
+__all__ = [
+    "Claim",
+    "Finding",
+    "Table",
+    "Verdict",
+    "cells",
+    "interval",
+    "judged",
+    "paired",
+    "rank_correlation",
+    "slope_within",
+    "within",
+]

@@ -1,27 +1,30 @@
-"""What a study leaves for a reader: claims and summary as tables, the figure, and a README around them."""
+"""What a study leaves for a reader: claims and tables, figures, and a README around them."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from randfeat.claims import Claim, Finding
-from randfeat.errors import ResultsError
+from randfeat.files import replaced
 from randfeat.report.comparison import left_out
 from randfeat.report.figures import save
 from randfeat.report.formats import Format
-from randfeat.report.lines import lines
+from randfeat.report.lines import Axes, lines
 from randfeat.report.probes import spread
 from randfeat.report.render import markdown, write
+from randfeat.study import facts
+from randfeat.study.facts import Facts
 from randfeat.study.reproduce import Outcome
+from randfeat.study.tables import WORDS, Table
 
 _RULE = """\
-A claim holds if the whole 95 % interval lies within its limits, fails if none of it does, and is undecided otherwise. The
-limits were written down before the runs. Published: a number in the paper or one that theory gives; a dash is neither."""
+A claim holds if the whole 95 % interval lies within its limits, fails if none of it does, and is undecided otherwise, also
+where there are no runs for it (n = 0). The limits were written down before the runs. Published: a number in the paper or one
+that theory gives; a dash is neither."""
 
 
 def claims_table(outcome: Outcome) -> pd.DataFrame:
@@ -34,7 +37,8 @@ def _line(claim: Claim, finding: Finding) -> dict[str, str | float]:
         "claim": claim.name,
         "verdict": str(finding.verdict),
         "estimate": finding.estimate,
-        "estimate ci95": finding.half_width,
+        "low": finding.low,
+        "high": finding.high,
         "n": finding.n,
         "rule": claim.rule,
         "source": claim.source,
@@ -44,11 +48,18 @@ def _line(claim: Claim, finding: Finding) -> dict[str, str | float]:
 
 def claims_words(table: pd.DataFrame) -> pd.DataFrame:
     """The same for people."""
-    estimates = [_spread(mean, half) for mean, half in zip(table["estimate"], table["estimate ci95"], strict=True)]
+    estimates = [_estimate(*ends) for ends in zip(table["estimate"], table["low"], table["high"], strict=True)]
     others = {name: [f"{n:,}" for n in table[name]] if name == "n" else table[name] for name in table}
     return pd.DataFrame({**others, "estimate": estimates}).rename(columns={"estimate": "estimate ± 95 %"})[
         ["claim", "verdict", "estimate ± 95 %", "n", "rule", "source", "published"]
     ]
+
+
+def _estimate(mean: float, low: float, high: float) -> str:
+    """``1.2 ± 0.1``, or where the interval is lopsided ``0.88 (0.60 to 0.97)``."""
+    if math.isnan(low) or math.isclose(mean - low, high - mean, rel_tol=1e-6, abs_tol=1e-12):
+        return _spread(mean, (high - low) / 2)
+    return f"{mean:.2f} ({low:.2f} to {high:.2f})"
 
 
 def summary_words(table: pd.DataFrame) -> pd.DataFrame:
@@ -78,45 +89,73 @@ def _cell(value: object) -> str:
 
 
 def write_all(outcome: Outcome, folder: Path, command: str, quick: bool) -> None:
-    """``summary.csv``, ``claims.csv``, ``figure.png`` and ``README.md`` beside the records.
+    """``claims.csv``, a file for each table and each figure, ``facts.json`` and ``README.md`` beside the records.
 
     Raises:
         ResultsError: a file cannot be written.
     """
     from rich.console import Console
 
-    write(outcome.summary, Format.CSV, folder / "summary.csv", Console())
+    known = facts.facts(outcome, command, quick)
+    for table, numbers in outcome.tables:
+        write(numbers, Format.CSV, folder / f"{table.file}.csv", Console())
     write(claims_table(outcome), Format.CSV, folder / "claims.csv", Console())
-    save(lines(outcome.summary, outcome.study.plan.figure), folder / "figure.png")
-    path = folder / "README.md"
-    try:
-        path.write_text(page(outcome, folder, command, quick), encoding="utf-8")
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be written: {os.strerror(error.errno or 0)}.") from error
+    for axes, numbers in _drawn(outcome):
+        save(lines(numbers, axes), folder / f"{axes.file}.png")
+    facts.write(known, folder)
+    with replaced(folder / "README.md") as path:
+        path.write_text(page(outcome, folder, known), encoding="utf-8")
 
 
-def page(outcome: Outcome, folder: Path, command: str, quick: bool) -> str:
+def _drawn(outcome: Outcome) -> Iterator[tuple[Axes, pd.DataFrame]]:
+    """The figures for which there are numbers."""
+    numbers = {table.file: own for table, own in outcome.tables}
+    for axes in outcome.study.plan.figures:
+        own = numbers.get(axes.table)
+        if own is not None and {axes.x, axes.y} <= set(own):
+            yield axes, own
+
+
+def page(outcome: Outcome, folder: Path, known: Facts) -> str:
     """The README, in Markdown."""
     plan = outcome.study.plan
-    shown = outcome.summary.query(plan.shown) if plan.shown else outcome.summary
-    part = f" (`summary.csv` has {len(outcome.summary)} lines; these are those with {plan.shown})" if plan.shown else ""
+    quick = known.size == "quick"
     blocks = [
-        f"# {plan.title}",
+        f"# {plan.title}{' (quick)' if quick else ''}",
         "**Quick: few seeds, small networks. For a look; the claims are meant for the full size.**" if quick else "",
         f"{plan.paper}.",
         plan.claimed,
-        f"```\n{command}\n```",
-        _facts(outcome, folder),
+        f"```\n{known.command}\n```",
+        _facts(outcome, folder, known),
         "## Claims",
         _markdown(claims_words(claims_table(outcome)), claims_table(outcome)),
         _RULE,
         plan.notes,
-        "## Summary",
-        f"Mean ± 95 % interval over seeds{part}.",
-        _markdown(summary_words(shown), shown),
-        "![figure](figure.png)",
+        *(block for table, numbers in outcome.tables for block in _section(outcome, table, numbers)),
     ]
     return "\n\n".join(block.strip() for block in blocks if block.strip()) + "\n"
+
+
+def _section(outcome: Outcome, table: Table, numbers: pd.DataFrame) -> list[str]:
+    """A table with its figures, and the words that make a line of it again."""
+    shown = outcome.study.plan.shown if table.file == "summary" else ""
+    own = (numbers.query(shown) if shown else numbers).drop(columns=WORDS, errors="ignore")
+    part = f" `{table.file}.csv` has {len(numbers)} lines; these are those with {shown}." if shown else ""
+    again = ""
+    if WORDS in numbers:
+        n = int(numbers["n"].iloc[0])
+        again = (
+            f"The first line again: `randfeat sweep {numbers[WORDS].iloc[0]} --seeds {n}`. "
+            f"The words of the others are in `{table.file}.csv`."
+        )
+    pictures = [f"![{axes.file}]({axes.file}.png)" for axes, _ in _drawn(outcome) if axes.table == table.file]
+    return [
+        f"## {table.title}",
+        f"Mean ± 95 % interval over seeds.{part}",
+        _markdown(summary_words(own), own),
+        again,
+        *pictures,
+    ]
 
 
 def _markdown(words: pd.DataFrame, table: pd.DataFrame) -> str:
@@ -127,27 +166,25 @@ def _markdown(words: pd.DataFrame, table: pd.DataFrame) -> str:
     return "\n".join([head, "| " + " | ".join(sides) + " |", *lines])
 
 
-def _facts(outcome: Outcome, folder: Path) -> str:
-    records = outcome.records
-    seconds = sum(record.cost.get("total_s", 0.0) for record in records)
+def _facts(outcome: Outcome, folder: Path, known: Facts) -> str:
+    """What it took, in a list."""
+    listed = [
+        f"{known.runs:,} runs" if known.runs else "",
+        f"{known.probes:,} probes of random networks" if known.probes else "",
+    ]
     file = folder / "probes.jsonl"
     size = f", {file.stat().st_size / 2**20:.1f} MiB" if file.exists() else ""
-    seeds = {record.spec["seeds"]["weights"] for record in records}
-    facts = [
-        f"{len(records):,} probes of random networks, up to {len(seeds):,} seeds each: {seconds:,.0f} s in all.",
-        f"Hardware: {_all(_hardware(record.environment) for record in records)}.",
-        f"Versions: randfeat {_all(record.version for record in records)}, "
-        f"torch {_all(str(record.environment['torch']) for record in records)}, "
-        f"Python {_all(str(record.environment['python']) for record in records)}.",
-        f"`probes.jsonl` has a line for each probe{size}. It is not in the repository; the command makes it again.",
-        left_out(records),
+    lines = [
+        f"{' and '.join(filter(None, listed))}, up to {known.seeds:,} seeds each: {known.seconds:,.0f} s in all, "
+        f"the last on {known.date}."
+        if known.date
+        else "Not run yet: every claim is undecided.",
+        f"Hardware: {'; '.join(known.hardware)}." if known.hardware else "",
+        f"Versions: {'; '.join(known.versions)}." if known.versions else "",
+        f"`probes.jsonl` has a line for each probe{size}. It is not in the repository; the command makes it again."
+        if known.probes
+        else "",
+        *(f"Left out: {arm}, {why}." for arm, why in outcome.wanted.left_out.items()),
+        left_out(outcome.records),
     ]
-    return "\n".join(f"- {fact}" for fact in facts if fact)
-
-
-def _hardware(environment: dict[str, str | int]) -> str:
-    return f"{environment['hardware']} ({environment['device']}, threads: {environment['threads']})"
-
-
-def _all(words: Iterable[str]) -> str:
-    return ", ".join(sorted(set(words)))
+    return "\n".join(f"- {line}" for line in lines if line)

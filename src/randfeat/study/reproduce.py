@@ -1,26 +1,31 @@
-"""A study from its plan to its findings: probe what is missing, make the summary, check the claims."""
+"""A study from its plan to its findings: do what is missing, make the tables, check the claims."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pandas as pd
 import torch
 
 from randfeat.claims import Claim, Finding, Verdict
-from randfeat.config import mappings
+from randfeat.crew import AbstractCrew
 from randfeat.errors import ConfigError
-from randfeat.probe.catalogue import Probe, measures
-from randfeat.probing import ProbeSpec, probe_missing
+from randfeat.probing import probe_missing
 from randfeat.record import Record
-from randfeat.report.frame import frame, setting_columns
 from randfeat.store import Store
-from randfeat.study.plan import Plan, Probed, Size, Study
+from randfeat.study.folder import Study
+from randfeat.study.numbers import ARM, of_probes, of_runs
+from randfeat.study.tables import Table
+from randfeat.study.wanted import Wanted, spelled
+from randfeat.sweep import View, carry_out
+
+T = TypeVar("T")
+
+_MISTAKES = (KeyError, ValueError, IndexError, TypeError, AttributeError, ZeroDivisionError)
+"""What a claim or a table raises that does not fit the numbers."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +34,24 @@ class Outcome:
 
     Attributes:
         study: which one.
-        records: all that it stands on.
-        summary: its table.
+        wanted: what it stands on.
+        probes: the records of probes on record, in their order.
+        runs: the records of runs and twins on record, by key.
+        tables: what each of the study's tables holds; one of an arm without numbers is left out.
         findings: one for each claim, in their order.
     """
 
     study: Study
-    records: list[Record]
-    summary: pd.DataFrame
+    wanted: Wanted
+    probes: list[Record]
+    runs: Mapping[str, Record]
+    tables: list[tuple[Table, pd.DataFrame]]
     findings: list[tuple[Claim, Finding]]
+
+    @property
+    def records(self) -> list[Record]:
+        """Everything on record that it stands on."""
+        return [*self.probes, *self.runs.values()]
 
     @property
     def verdict(self) -> Verdict:
@@ -48,67 +62,78 @@ class Outcome:
         return Verdict.HOLDS if found == {Verdict.HOLDS} else Verdict.UNDECIDED
 
 
-def wanted(plan: Plan, size: Size) -> list[tuple[ProbeSpec, Probed]]:
-    """Every probe of a study, the kinds of one network one after another, each with the part of the plan that asks for it."""
-    found: dict[ProbeSpec, Probed] = {}
-    for probed in plan.probes:
-        kinds = dict.fromkeys(measure.probe for measure in measures(probed.measures))
-        for _, mapping in mappings([*plan.words, *size.words, *probed.words]):
-            spec = ProbeSpec.from_mapping(mapping, Probe(rows=plan.rows))
-            for k in range(size.seeds * probed.times):
-                for kind in kinds:
-                    found.setdefault(spec.with_seed(k).of(Probe(kind=kind, rows=plan.rows)), probed)
-    return list(found.items())
+@dataclass(frozen=True)
+class Shop:
+    """Where a study's records are made and kept.
+
+    Attributes:
+        folder: of the results.
+        device: where to probe.
+        data: where the data sets lie.
+        crew: makes the runs.
+        stacks: whether runs train together.
+    """
+
+    folder: Path
+    device: torch.device
+    data: Path
+    crew: AbstractCrew
+    stacks: bool = False
+
+    @property
+    def probes(self) -> Store:
+        """Records of probes."""
+        return Store(self.folder, "probes")
+
+    @property
+    def runs(self) -> Store:
+        """Records of runs."""
+        return Store(self.folder)
 
 
-def reproduce(
-    study: Study,
-    probes: Sequence[tuple[ProbeSpec, Probed]],
-    store: Store,
-    device: torch.device,
-    folder: Path,
-    done: Callable[[], None] = lambda: None,
-) -> Outcome:
-    """Probe what is not on record, then check the claims on all of it.
+def probe(wanted: Wanted, shop: Shop, done: Callable[[], None] = lambda: None) -> None:
+    """Make the probes that are not on record; ``done`` is told of every probe, made or found."""
+    if wanted.probes:
+        probe_missing((spec for spec, _ in wanted.probes), shop.probes, shop.device, shop.data, done=done)
 
-    Args:
-        study: what is claimed.
-        probes: what :func:`wanted` gives.
-        store: where the records of probes are and go.
-        device: where to compute.
-        folder: where the data sets lie.
-        done: is told of every probe, made or found.
+
+def run(wanted: Wanted, shop: Shop, view: View | None = None) -> None:
+    """Run what is not on record; ``view`` is told of it.
 
     Raises:
-        ConfigError: the study's table or a claim cannot be made of the numbers.
+        DataError: the one data set of all runs is missing or malformed.
+        ResultsError: something could not be written.
     """
-    keys = {spec.key: probed for spec, probed in probes}
-    on_record = probe_missing((spec for spec, _ in probes), store, device, folder, done=done)
-    records = [on_record[key] for key in keys]
-    table = numbers([(record, keys[record.key]) for record in records])
+    if wanted.runs:
+        carry_out(wanted.specs, shop.runs, shop.crew, stacks=shop.stacks, view=view)
+
+
+def on_record(study: Study, wanted: Wanted, folder: Path) -> Outcome:
+    """Check the claims on what there is: what is missing leaves its claims undecided.
+
+    Raises:
+        ConfigError: a table or a claim cannot be made of the numbers.
+    """
+    probed, ran = ({record.key: record for record in Store(folder, stem).records()} for stem in ("probes", "runs"))
+    there = [(probed[spec.key], how) for spec, how in wanted.probes if spec.key in probed]
+    runs = {spec.key: ran[spec.key] for spec in wanted.specs if spec.key in ran}
+    numbers = [of_probes(there)] if there else []
+    if runs:
+        numbers.append(of_runs(wanted.runs, runs, spelled(wanted.runs)))
+    whole = pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame({ARM: []})
+    tables = [(each, _made(study.name, each.title, each.arm, each.make, whole)) for each in study.tables]
+    findings = [
+        (claim, _made(study.name, claim.name, claim.arm, claim.check, whole) or Finding.nothing()) for claim in study.claims
+    ]
+    shown = [(table, lines) for table, lines in tables if lines is not None and len(lines)]
+    return Outcome(study, wanted, [record for record, _ in there], runs, shown, findings)
+
+
+def _made(study: str, what: str, arm: str, make: Callable[[pd.DataFrame], T], whole: pd.DataFrame) -> T | None:
+    """Of the numbers of an arm, without the columns that it does not have; None where there are none."""
+    own = whole[whole[ARM] == arm].dropna(axis=1, how="all") if arm else whole
     try:
-        findings = [(claim, claim.check(table)) for claim in study.claims]
-        return Outcome(study, records, study.table(table), findings)
-    except (KeyError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"the claims of {study.name} cannot be checked on its numbers: {what}.") from error
-
-
-def numbers(records: Sequence[tuple[Record, Probed]]) -> pd.DataFrame:
-    """One row per network, seed and unit, whatever the number of probes that measured it.
-
-    Columns: the settings as ``randfeat table`` names them (``init``, ``arch.widths``, ``seeds.weights``), ``unit``, ``layer``
-    (how many layers with weights lie between the input and the unit's output) and every measure asked for.
-    """
-    bare = frame(dataclasses.replace(record, metrics={}, cost={}) for record, _ in records)
-    settings: list[dict[Any, Any]] = bare[setting_columns(bare)].to_dict("records")
-    rows: dict[tuple[str, str], dict[Any, Any]] = {}
-    for own, (record, probed) in zip(settings, records, strict=True):
-        network = json.dumps({name: value for name, value in record.spec.items() if name != "probe"}, sort_keys=True)
-        names = {measure.name for measure in measures(probed.measures)}
-        for name, value in record.metrics.items():
-            measure, _, unit = name.partition("/")
-            if measure in names and (not probed.units or unit in probed.units):
-                start = {**own, "unit": unit, "layer": record.metrics[f"depth/{unit}"]}
-                rows.setdefault((network, unit), start)[measure] = value
-    return pd.DataFrame(list(rows.values()))
+        return make(own) if len(own) else None
+    except _MISTAKES as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{what!r} of {study} cannot be made of its numbers: {reason}.") from error
