@@ -283,7 +283,7 @@ def test_what_is_on_record_is_checked_without_a_run(tmp_path, randfeat):
     assert not (folder / "runs.jsonl").exists()
     assert randfeat("reproduce", "--index").returncode == 0
     index = (tmp_path / "results/README.md").read_text()
-    assert "| [nobody2000_signal](nobody2000_signal/README.md) | full | 0 | 0 | 2 | not run yet |" in index
+    assert "| [nobody2000_signal](nobody2000_signal/README.md) | 0 | 0 | 2 | not run yet |" in index
 
 
 def test_studies_are_listed_with_their_titles(tmp_path, randfeat):

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri
 
 from randfeat.report.statistics import CONFIDENCE, interval
 
@@ -31,6 +31,11 @@ class Finding:
     low: float
     high: float
     n: int
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's length."""
+        return (self.high - self.low) / 2
 
     @classmethod
     def nothing(cls) -> Finding:
@@ -104,11 +109,11 @@ def rank_correlation(x: Iterable[float], y: Iterable[float], low: float = -math.
     """
     pairs = pd.DataFrame({"x": [*x], "y": [*y]}, dtype=float).dropna()
     n = len(pairs)
-    rho = float(pairs["x"].corr(pairs["y"], method="spearman")) if n > 1 else math.nan
+    rho = float(pairs["x"].rank().corr(pairs["y"].rank())) if n > 1 else math.nan
     if n < 4 or math.isnan(rho):
         return Finding(Verdict.UNDECIDED, rho, math.nan, math.nan, n)
     z = math.atanh(max(-1 + 1e-12, min(1 - 1e-12, rho)))
-    reach = stats.norm.ppf((1 + CONFIDENCE) / 2) * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    reach = float(ndtri((1 + CONFIDENCE) / 2)) * math.sqrt((1 + rho**2 / 2) / (n - 3))
     return _between(rho, (math.tanh(z - reach), math.tanh(z + reach)), n, low, high)
 
 

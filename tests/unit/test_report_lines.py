@@ -42,3 +42,31 @@ def test_bars_are_the_intervals_and_the_law_is_beside_them():
     law = next(line for line in ax.lines if line.get_label() == "exact")
     assert np.array(law.get_xydata()).tolist() == [[1, 1.3], [2, 1.6]]
     assert ax.get_yscale() == "log"
+
+
+def test_the_papers_numbers_are_hollow_beside_ours():
+    table = TABLE.assign(paper=[None, 1.0, 1.05, None])
+    (ax,) = lines(table, Axes("layer", "growth", line="law", published="paper", papers=["uniform"], joined=False)).axes
+    hollow = [line for line in ax.lines if line.get_markersize() == 7]
+    points = [[tuple(map(float, xy)) for xy in line.get_xydata() if np.isfinite(xy[1])] for line in hollow]
+    assert points == [[(1.0, 1.0)], [(1.0, 1.05)]]
+    assert {line.get_markerfacecolor() for line in hollow} == {"none"}
+    fills = {bars.get_label(): bars.lines[0].get_markerfacecolor() for bars in ax.containers}
+    assert (fills["uniform"] == "white", fills["he"] == "white") == (True, False)
+    assert "published" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_both_axes_have_intervals_and_a_row_without_x_has_no_point():
+    table = TABLE.assign(**{"layer ci95": [0.5, 0.25, 0.1, 0.2]})
+    table.loc[3, "layer"] = np.nan
+    picture = lines(
+        table, Axes("layer", "growth", equal=True, joined=False, logx=True, xlabel="depth, layers", ylabel="growth, times")
+    )
+    (ax,) = picture.axes
+    (bars,) = ax.containers
+    across = next(lines for lines in bars.lines[2] if np.ptp(lines.get_segments()[0][:, 0]) > 0)
+    ends = sorted(tuple(segment[:, 0]) for segment in across.get_segments())
+    assert ends == [(0.75, 1.25), (0.9, 1.1), (1.5, 2.5)]
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale()) == ("depth, layers", "growth, times", "log")
+    diagonal = next(line for line in ax.lines if line.get_linestyle() == ":")
+    assert diagonal.get_xdata().tolist() == diagonal.get_ydata().tolist()

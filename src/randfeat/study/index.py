@@ -8,8 +8,8 @@ import pandas as pd
 
 from randfeat.errors import ResultsError
 from randfeat.files import replaced
-from randfeat.report.render import markdown
 from randfeat.study import facts
+from randfeat.study.pages import pipe
 
 BEGIN, END = "<!-- studies -->", "<!-- /studies -->"
 """Between these lines of a README the index is put."""
@@ -49,15 +49,24 @@ def _of(runs: int, probes: int) -> str:
     return " + ".join(filter(None, [f"{runs:,}" if runs else "", f"{probes:,} probes" if probes else ""])) or "not run yet"
 
 
+SIZES = {"full": "Full size", "quick": "Quick: few seeds, small networks, parts of the data"}
+
+
+def by_size(table: pd.DataFrame, level: str = "##") -> str:
+    """A table for the studies of full size and one for the quick ones; the two are no numbers of one thing."""
+    parts = {name: table[table["size"] == size].drop(columns="size") for size, name in SIZES.items()}
+    return "\n\n".join(f"{level} {name}\n\n{pipe(part, part)}" for name, part in parts.items() if len(part))
+
+
 def page(table: pd.DataFrame) -> str:
     """``results/README.md``."""
     return f"""\
 # Studies on record
 
-{markdown(table)}
+Claims that held, failed and are undecided; n is the largest number of seeds; the commit is that of the code that wrote the
+tables. `randfeat reproduce --index` writes this page.
 
-Claims held, failed and undecided; n is the largest number of seeds. Full and quick sizes are never in one table: each study's
-own README says what a size is. `randfeat reproduce --index` writes this page.
+{by_size(table)}
 """
 
 
@@ -83,4 +92,5 @@ def filled(text: str, table: pd.DataFrame, folder: str) -> str:
     """A README with the index between its marks."""
     short = table.assign(study=table["study"].str.replace("](", f"]({folder}/", regex=False))
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{markdown(short.drop(columns=['hardware', 'commit']))}\n{END}{rest.partition(END)[2]}"
+    tables = by_size(short.drop(columns=["hardware", "commit"]), "###")
+    return f"{before}{BEGIN}\n{tables}\n{END}{rest.partition(END)[2]}"

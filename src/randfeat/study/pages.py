@@ -128,7 +128,7 @@ def page(outcome: Outcome, folder: Path, known: Facts) -> str:
         f"```\n{known.command}\n```",
         _facts(outcome, folder, known),
         "## Claims",
-        _markdown(claims_words(claims_table(outcome)), claims_table(outcome)),
+        pipe(claims_words(claims_table(outcome)), claims_table(outcome)),
         _RULE,
         plan.notes,
         *(block for table, numbers in outcome.tables for block in _section(outcome, table, numbers)),
@@ -152,13 +152,13 @@ def _section(outcome: Outcome, table: Table, numbers: pd.DataFrame) -> list[str]
     return [
         f"## {table.title}",
         f"Mean ± 95 % interval over seeds.{part}",
-        _markdown(summary_words(own), own),
+        pipe(summary_words(own), own),
         again,
         *pictures,
     ]
 
 
-def _markdown(words: pd.DataFrame, table: pd.DataFrame) -> str:
+def pipe(words: pd.DataFrame, table: pd.DataFrame) -> str:
     """A pipe table; text stands to the left, numbers to the right."""
     head, _, *lines = markdown(words).splitlines()
     numbers = {name for name in map(str, table.columns) if pd.api.types.is_numeric_dtype(table[name])}
