@@ -102,4 +102,4 @@ def test_a_network_that_explodes_has_a_table_and_no_traceback(randfeat):
 def test_kernels_are_not_measured_for_laws_that_look_at_data(randfeat):
     done = randfeat("probe", "conf=elm", "init=patches", "--measure", "kernels")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: kernels are filters drawn by a law from their shape alone, which init=patches does")
+    assert done.stderr.startswith("error: kernels: of filters drawn by a law from their shape alone, which init=patches does")

@@ -104,8 +104,8 @@ def test_the_catalogue_lists_exactly_what_a_probe_gives(kind, tmp_path):
 
 
 def test_the_catalogue_has_its_size():
-    assert len(PROBES) == 8
-    assert len(MEASURES) == 28
+    assert len(PROBES) == 9
+    assert len(MEASURES) == 38
     assert {measure.probe for measure in MEASURES.values()} == set(PROBES)
 
 
@@ -166,7 +166,7 @@ def test_other_errors_are_not_hidden(tmp_path, monkeypatch):
 def test_measures_are_found_by_name_by_probe_and_all_together():
     assert [measure.name for measure in measures(["rank", "growth", "rank"])] == ["rank", "growth"]
     assert [measure.name for measure in measures(["spectrum"])] == ["frequency", "power"]
-    assert len(measures(["all"])) == 28
+    assert len(measures(["all"])) == 38
     with pytest.raises(ConfigError) as caught:
         measures(["growt"])
     assert str(caught.value).startswith("there is no measure 'growt'. Did you mean 'growth'? Measures: condition, constant,")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,8 @@ def numbers(records: Sequence[tuple[Record, Probed]]) -> pd.DataFrame:
     """One row per network, seed and unit, whatever the number of probes that measured it.
 
     Columns: the settings as ``randfeat table`` names them (``init``, ``arch.widths``, ``seeds.weights``), ``unit``, ``layer``
-    (how many layers with weights lie between the input and the unit's output) and every measure asked for.
+    (how many layers with weights lie between the input and the unit's output; nan for filters of no network) and every
+    measure asked for.
     """
     bare = frame(dataclasses.replace(record, metrics={}, cost={}) for record, _ in records)
     settings: list[dict[Any, Any]] = bare[setting_columns(bare)].to_dict("records")
@@ -109,6 +111,6 @@ def numbers(records: Sequence[tuple[Record, Probed]]) -> pd.DataFrame:
         for name, value in record.metrics.items():
             measure, _, unit = name.partition("/")
             if measure in names and (not probed.units or unit in probed.units):
-                start = {**own, "unit": unit, "layer": record.metrics[f"depth/{unit}"]}
+                start = {**own, "unit": unit, "layer": record.metrics.get(f"depth/{unit}", math.nan)}
                 rows.setdefault((network, unit), start)[measure] = value
     return pd.DataFrame(list(rows.values()))
