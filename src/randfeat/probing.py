@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from randfeat.arch import AbstractArch
@@ -86,7 +87,8 @@ class ProbeSpec:
 
     def weight(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
         """A weight of this name that the law draws from its shape, on the CPU; it belongs to no network."""
-        array = self.init.weight(shape, stream(self.seeds.weights, "probe", name))
+        with np.errstate(over="ignore"):  # a gain beyond float32 gives infinite weights, as in a network
+            array = self.init.weight(shape, stream(self.seeds.weights, "probe", name))
         return torch.as_tensor(array, dtype=torch.float32)
 
     def of(self, probe: Probe) -> ProbeSpec:

@@ -151,13 +151,15 @@ def _portray(specs: list[ProbeSpec], pictures: Path) -> None:
     from randfeat.probe.best_inputs import portraits
     from randfeat.report.figures import save
     from randfeat.report.portraits import portrayed
+    from randfeat.spelling import word
 
     laws = {(spec.init, spec.seeds.weights): spec for spec in specs}
     for k, ((law, seed), spec) in enumerate(laws.items(), start=1):
+        changed = [f"init.{name}={word(value)}" for name, value in law.identity().items() if name != "part"]
+        title = " ".join([law.title(), *changed, f"seeds.weights={seed}"])
         if not (shown := portraits(spec.weight)):
-            _note(f"no picture of {law.title()}: its filters are zero or not finite.")
+            _note(f"no picture of {title}: its filters are zero or not finite.")
             continue
-        title = f"{law.title()}, seeds.weights={seed}"
         save(portrayed(shown, title), pictures / (f"best_inputs_{k}.png" if len(laws) > 1 else "best_inputs.png"))
 
 
