@@ -57,7 +57,10 @@ def test_other_architectures_stand_in_tables_of_their_own_and_units_can_be_picke
 
 
 MISTAKES = [
-    (["--measure", "growt"], "error: there is no measure 'growt'. Did you mean 'growth'? Measures: condition, constant,"),
+    (
+        ["--measure", "growt"],
+        "error: there is no measure 'growt'. Did you mean 'growth'? Measures: best_energy, best_left_out,",
+    ),
     (["--rows", "1"], "error: Invalid value for '--rows'"),
     (["--unit", "block1_9"], "error: there is no unit 'block1_9'. Did you mean 'block1_1'? Units: input, block1_1, block2_1,"),
     (["--figures", "file"], "error: figures folder file cannot be written: "),
@@ -102,4 +105,30 @@ def test_a_network_that_explodes_has_a_table_and_no_traceback(randfeat):
 def test_kernels_are_not_measured_for_laws_that_look_at_data(randfeat):
     done = randfeat("probe", "conf=elm", "init=patches", "--measure", "kernels")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: kernels are filters drawn by a law from their shape alone, which init=patches does")
+    assert done.stderr.startswith("error: kernels: of filters drawn by a law from their shape alone, which init=patches does")
+
+
+def test_best_inputs_have_a_picture_for_every_law(tmp_path, randfeat, monkeypatch):
+    monkeypatch.setattr("randfeat.probe.best_inputs.SIZES", {3: (8,), 6: (20,)})
+    words = [
+        "arch=mlp",
+        "data.n_train=100",
+        "--measure",
+        "best_energy",
+        "--unit",
+        "6x6_on_20x20",
+        "--format",
+        "csv",
+    ]
+    done = randfeat("probe", *words, "init=gaussian,identity")
+    assert done.returncode == 0, done.stderr
+    pictures = tmp_path / "results/local/figures"
+    names = [path.name for path in pictures.iterdir() if path.name.startswith("best_inputs")]
+    assert sorted(names) == ["best_inputs_1.png", "best_inputs_2.png"]
+    assert all((pictures / name).read_bytes().startswith(b"\x89PNG") for name in names)
+    one = randfeat("probe", *words, "init=orthogonal", "init.gain=1e200", "--figures", "others", "-q")
+    assert (
+        "note: no picture of init=orthogonal init.gain=1e+200 seeds.weights=0: its filters are zero or not finite."
+        in one.stderr
+    )
+    assert not list((tmp_path / "others").glob("best_inputs*"))

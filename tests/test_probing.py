@@ -96,7 +96,8 @@ def test_fewer_rows_than_asked_for_are_all_that_there_are(tmp_path):
 
 
 @pytest.mark.parametrize("kind", list(PROBES))
-def test_the_catalogue_lists_exactly_what_a_probe_gives(kind, tmp_path):
+def test_the_catalogue_lists_exactly_what_a_probe_gives(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr("randfeat.probe.best_inputs.SIZES", {3: (8,)})
     (record,) = probe_all([spec("arch=vgg", "arch.width=4", kind=kind)], tmp_path).values()
     given = {name.partition("/")[0] for name in record.metrics} - {"place", "depth"}
     listed = {measure.name: bool(measure.curve) for measure in MEASURES.values() if measure.probe == kind}
@@ -104,8 +105,8 @@ def test_the_catalogue_lists_exactly_what_a_probe_gives(kind, tmp_path):
 
 
 def test_the_catalogue_has_its_size():
-    assert len(PROBES) == 8
-    assert len(MEASURES) == 28
+    assert len(PROBES) == 9
+    assert len(MEASURES) == 38
     assert {measure.probe for measure in MEASURES.values()} == set(PROBES)
 
 
@@ -166,10 +167,12 @@ def test_other_errors_are_not_hidden(tmp_path, monkeypatch):
 def test_measures_are_found_by_name_by_probe_and_all_together():
     assert [measure.name for measure in measures(["rank", "growth", "rank"])] == ["rank", "growth"]
     assert [measure.name for measure in measures(["spectrum"])] == ["frequency", "power"]
-    assert len(measures(["all"])) == 28
+    assert len(measures(["all"])) == 38
     with pytest.raises(ConfigError) as caught:
         measures(["growt"])
-    assert str(caught.value).startswith("there is no measure 'growt'. Did you mean 'growth'? Measures: condition, constant,")
+    assert str(caught.value).startswith(
+        "there is no measure 'growt'. Did you mean 'growth'? Measures: best_energy, best_left_out,"
+    )
 
 
 def test_the_rows_are_part_of_the_settings():

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from randfeat.arch import AbstractArch
@@ -21,7 +22,8 @@ from randfeat.init import AbstractInit, draw
 from randfeat.machine import environment
 from randfeat.model import Precision
 from randfeat.network import INPUT, Network
-from randfeat.probe.catalogue import Probe
+from randfeat.probe.best_inputs import best_inputs
+from randfeat.probe.catalogue import OF_A_LAW, Probe
 from randfeat.probe.distances import distances
 from randfeat.probe.features import features
 from randfeat.probe.gradients import gradient_histogram, gradient_norms
@@ -83,6 +85,12 @@ class ProbeSpec:
         """Whether the law draws a filter from its shape alone, with no look at data, at other runs or at its name."""
         return type(self.init).adapt is AbstractInit.adapt
 
+    def weight(self, name: str, shape: tuple[int, ...]) -> torch.Tensor:
+        """A weight of this name that the law draws from its shape, on the CPU; it belongs to no network."""
+        with np.errstate(over="ignore"):  # a gain beyond float32 gives infinite weights, as in a network
+            array = self.init.weight(shape, stream(self.seeds.weights, "probe", name))
+        return torch.as_tensor(array, dtype=torch.float32)
+
     def of(self, probe: Probe) -> ProbeSpec:
         """Another probe of the same network."""
         return dataclasses.replace(self, probe=probe)
@@ -125,6 +133,7 @@ PROBES: Mapping[str, Callable[[Subject], Readings]] = {
     "distances": lambda s: distances(s.net, s.weights, s.rows.x),
     "spectrum": lambda s: spectrum(s.net, s.weights, s.rows.x),
     "kernels": lambda s: kernels(s.draw),
+    "best_inputs": lambda s: best_inputs(s.draw),
 }
 """How each kind of probe measures."""
 
@@ -183,12 +192,7 @@ class _Subjects:
         weights = {name: tensor.to(self.device, dtype) for name, tensor in drawn.items()}
         n = spec.probe.rows
         rows = Examples(data.scale(data.train.x[:n]).to(dtype), data.train.y_N[:n])
-
-        def weight(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-            array = spec.init.weight(shape, stream(spec.seeds.weights, "probe", name))
-            return torch.as_tensor(array, dtype=torch.float32)
-
-        return Subject(net, weights, rows, weight)
+        return Subject(net, weights, rows, spec.weight)
 
     def _loaded(self, data: AbstractData, seed: int) -> Dataset:
         if self._data is None or self._data[0] != (data, seed):
@@ -203,7 +207,7 @@ def _probe_or_reason(spec: ProbeSpec, subjects: _Subjects) -> Record:
         meter = Meter(device)
         subject = subjects.of(spec)
         readings = PROBES[spec.probe.kind](subject)
-        where = {} if spec.probe.kind == "kernels" else layout(subject.net)
+        where = {} if spec.probe.kind in OF_A_LAW else layout(subject.net)
         cost = {"total_s": meter.seconds, "peak_mib": meter.peak_mib, "rows": float(len(subject.rows))}
         return _record(spec, device, Status.OK, "", where | readings, cost)
     except (MemoryError, RuntimeError) as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.sparse.linalg import eigsh
 
+from randfeat.probe.best_inputs import BEST_UNITS, best_inputs
 from randfeat.registry import make_part
 from randfeat.seeds import stream
 from tests.reference.convolve_square_pool import placed, response, sinusoid
@@ -86,3 +88,21 @@ def test_with_valid_convolution_the_loss_is_below_k_over_n_and_halves_with_every
         assert best - min(waves) < bound
     assert bound < best  # so that at the last size the theorem says something
     np.testing.assert_allclose([losses[0] / losses[1], losses[1] / losses[2]], 2, rtol=0.15)
+
+
+def test_the_probe_finds_both_theorems_for_every_filter_and_image():
+    law = make_part("init", {"part": "laplace"})
+    found = best_inputs(lambda name, shape: torch.from_numpy(law.weight(shape, stream(1, name))))
+    limits = {
+        "best_left_out": (0, 0.7),
+        "best_energy": (1 - 1e-6, 2),
+        "best_ratio": (1 - 1e-6, 1 + 1e-6),
+        "best_spread": (0, 1e-6),
+    }
+    limits |= {"valid_bound": (0, 1), "valid_border": (0, 1)}
+    for name, (low, high) in limits.items():
+        assert all(low <= found[f"{name}/{unit}"] <= high for unit in BEST_UNITS), name
+    assert len(BEST_UNITS) == 15
+    lost = [found[f"valid_lost/6x6_on_{n}x{n}"] for n in (10, 14, 20, 28, 40, 56, 80)]
+    assert lost == sorted(lost, reverse=True)
+    assert lost[-1] < lost[0] / 3

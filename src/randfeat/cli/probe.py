@@ -41,7 +41,7 @@ def probe(
 
     from randfeat.config import mappings
     from randfeat.places import data_folder
-    from randfeat.probe.catalogue import Probe, measures
+    from randfeat.probe.catalogue import OF_A_LAW, Probe, measures
     from randfeat.probing import ProbeSpec, probe_missing
     from randfeat.store import Store, make_writable
 
@@ -61,10 +61,12 @@ def probe(
         for spec in specs
         for k in range(seeds)
         for kind in kinds
-        if kind != "kernels" or spec.draws_filters
+        if kind not in OF_A_LAW or spec.draws_filters
     ]
-    if "kernels" in kinds and (without := [spec.init.title() for spec in specs if not spec.draws_filters]):
-        sentence = f"kernels are filters drawn by a law from their shape alone, which {', '.join(without)} does not do"
+    of_a_law = [kind for kind in kinds if kind in OF_A_LAW]
+    if of_a_law and (without := [spec.init.title() for spec in specs if not spec.draws_filters]):
+        own = " and ".join(of_a_law)
+        sentence = f"{own}: of filters drawn by a law from their shape alone, which {', '.join(without)} does not do"
         if not wanted:
             raise ConfigError(f"{sentence}. Use a law such as init=he.")
         _note(f"{sentence}: left out.")
@@ -78,6 +80,8 @@ def probe(
             print(record.to_line())
         return
     _show(records, chosen, only, format, pictures, quiet)
+    if "best_inputs" in kinds:
+        _portray([spec for spec in specs if spec.draws_filters], pictures)
     if not quiet and format is TextFormat.RICH:
         print(f"On record in {store.file}, figures in {pictures}.")
 
@@ -93,10 +97,13 @@ def _usual(specs: list[ProbeSpec]) -> list[str]:
 
 def _units(names: list[str], specs: list[ProbeSpec], chosen: list[Measure]) -> list[str]:
     """The units of these names, each of which one of the networks has to have."""
+    from randfeat.probe.best_inputs import BEST_UNITS
     from randfeat.probe.kernels import UNITS
 
+    own = {"kernels": UNITS, "best_inputs": BEST_UNITS}
     known = list(dict.fromkeys(name for spec in specs for name in spec.unit_names))
-    known += UNITS if any(measure.probe == "kernels" for measure in chosen) else []
+    for kind in dict.fromkeys(measure.probe for measure in chosen):
+        known += own.get(kind, [])
     for name in names:
         if name not in known:
             raise ConfigError(f"there is no unit {name!r}.{did_you_mean(name, known)} Units: {', '.join(known)}.")
@@ -137,6 +144,23 @@ def _show(
         console.print()
     if failed := left_out(records):
         _note(failed)
+
+
+def _portray(specs: list[ProbeSpec], pictures: Path) -> None:
+    """A picture for every law and seed: ``best_inputs.png``, numbered where there are several."""
+    from randfeat.probe.best_inputs import portraits
+    from randfeat.report.figures import save
+    from randfeat.report.portraits import portrayed
+    from randfeat.spelling import word
+
+    laws = {(spec.init, spec.seeds.weights): spec for spec in specs}
+    for k, ((law, seed), spec) in enumerate(laws.items(), start=1):
+        changed = [f"init.{name}={word(value)}" for name, value in law.identity().items() if name != "part"]
+        title = " ".join([law.title(), *changed, f"seeds.weights={seed}"])
+        if not (shown := portraits(spec.weight)):
+            _note(f"no picture of {title}: its filters are zero or not finite.")
+            continue
+        save(portrayed(shown, title), pictures / (f"best_inputs_{k}.png" if len(laws) > 1 else "best_inputs.png"))
 
 
 def _note(sentence: str) -> None:

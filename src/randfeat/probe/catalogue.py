@@ -9,7 +9,12 @@ from typing import Literal
 from randfeat.errors import ConfigError, did_you_mean, listing
 from randfeat.part import Part, setting
 
-ProbeName = Literal["signal", "gradients", "histogram", "jacobian", "features", "distances", "spectrum", "kernels"]
+ProbeName = Literal[
+    "signal", "gradients", "histogram", "jacobian", "features", "distances", "spectrum", "kernels", "best_inputs"
+]
+
+OF_A_LAW = ("kernels", "best_inputs")
+"""Probes of the filters that a law draws; they do not look at the architecture, nor at rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +86,16 @@ MEASURES = {
         Measure("kernel_peak", "kernels", "share of a filter's power at its strongest frequency"),
         Measure("kernel_radius", "kernels", "root mean square radius of the filters, pixels"),
         Measure("kernel_power", "kernels", "power of the filters, white noise = 1", curve="frequency, cycles per pixel"),
+        Measure("best_left_out", "best_inputs", "share of filters of which the theorem does not speak"),
+        Measure("best_energy", "best_inputs", "least share of a best input's power at the filter's loudest frequency"),
+        Measure("best_ratio", "best_inputs", "least response of the sinusoid over the top eigenvalue"),
+        Measure("best_spread", "best_inputs", "largest spread of the sinusoid's response over phases, relative"),
+        Measure("valid_response", "best_inputs", "top eigenvalue within the edges over |f|^2"),
+        Measure("valid_wave", "best_inputs", "response of the sinusoid within the edges over |f|^2"),
+        Measure("valid_gap", "best_inputs", "top eigenvalue less response of the sinusoid, over |f|^2"),
+        Measure("valid_lost", "best_inputs", "share of the top eigenvalue that the sinusoid lacks"),
+        Measure("valid_bound", "best_inputs", "largest gap over K/n, K = 4 k^3 |f|^2"),
+        Measure("valid_border", "best_inputs", "largest gap over what the edges take of the loudest power"),
     )
 }
 
