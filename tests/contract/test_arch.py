@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
 
 from randfeat.errors import ConfigError
 from randfeat.init import draw
 from randfeat.model import Model
-from randfeat.network import Role, norm_layers, roles
+from randfeat.network import Role, blocks, norm_layers, roles
 from randfeat.registry import make_part, part_names
 from randfeat.split import split
 from randfeat.typing import Task, row_blocks
 
-PARTS = ["conv_pool", "lenet", "mlp", "resnet", "torchvision", "vgg", "wrn"]
+PARTS = ["alexnet", "conv_pool", "densenet", "lenet", "mlp", "plain", "resnet", "torchvision", "vgg", "wrn"]
 SMALL = {
+    "alexnet": {"width": 8},
     "conv_pool": {"width": 6, "contrast": 0.1, "two_sided": True, "pool": "root", "norm": "batch"},
+    "densenet": {"depth": 10, "growth": 4},
     "lenet": {},
     "mlp": {"depth": 2, "width": 30, "norm": "batch"},
+    "plain": {"depth": 5, "width": 8, "padding": "circular", "halve": "max"},
     "resnet": {"depth": 8, "width": 4},
     "torchvision": {},
     "vgg": {"width": 4, "hidden": 12},
     "wrn": {"depth": 10, "dropout": 0.3},
 }
 UNITS = {
+    "alexnet": [f"conv{k}" for k in range(1, 6)] + ["flatten"],
     "conv_pool": ["conv1"],
+    "densenet": ["stem", "block1_1", "transition1", "block2_1", "transition2", "block3_1", "norm", "pool"],
     "lenet": ["conv1", "conv2", "fc1", "fc2"],
     "mlp": ["flatten", "hidden1", "hidden2"],
+    "plain": ["stem", "down1", "down2", "block1_1", "block1_2", "block2_1", "block2_2", "block3_1", "pool"],
     "resnet": ["stem", "block1_1", "block2_1", "block3_1", "pool"],
     "vgg": [f"block{name}" for name in ["1_1", "2_1", "3_1", "3_2", "4_1", "4_2", "5_1", "5_2"]] + ["flatten", "fc1", "fc2"],
     "wrn": ["stem", "block1_1", "block2_1", "block3_1", "norm", "pool"],
@@ -62,7 +69,7 @@ def inputs(task, n, dtype=torch.float32):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("arch") == PARTS
-    assert len(PARTS) == 7
+    assert len(PARTS) == 10
 
 
 @pytest.mark.parametrize(("part", "task"), CASES)
@@ -125,6 +132,10 @@ def test_float32_agrees_with_float64(part):
         ("resnet", {"depth": 14, "shortcut": "pad"}, Task((3, 32, 32), 10), 172_506),
         ("vgg", {"depth": 11, "hidden": 4096, "norm": "none"}, Task((3, 224, 224), 1000), 132_863_336),
         ("lenet", {}, Task((1, 28, 28), 10), 61_706),
+        ("densenet", {"depth": 100}, Task((3, 32, 32), 10), 769_162),
+        ("densenet", {"depth": 40, "bottleneck": False, "reduction": 1}, Task((3, 32, 32), 10), 1_019_722),
+        ("alexnet", {"form": "imagenet"}, Task((3, 224, 224), 1000), 61_100_840),
+        ("alexnet", {}, Task((3, 32, 32), 10), 2_472_266),
         ("torchvision", {"name": "resnet18"}, Task((3, 224, 224), 1000), 11_689_512),
         ("mlp", {"depth": 2, "width": 100}, Task((20,), 3), 20 * 100 + 100 + 100 * 100 + 100 + 303),
     ],
@@ -137,6 +148,131 @@ def test_the_number_of_parameters_is_the_published_one(part, settings, task, cou
 def test_a_resnet_of_6n_plus_2_layers_has_448n_plus_224_norm_parameters(n):
     net = build("resnet", TASKS["32"], depth=6 * n + 2)
     assert sum(n_parameters(layer) for layer in norm_layers(net).values()) == 448 * n + 224
+
+
+@pytest.mark.parametrize(
+    ("settings", "millions"),
+    [
+        ({"depth": 100, "growth": 24, "bottleneck": False, "reduction": 1}, 27.2),
+        ({"depth": 250, "growth": 24}, 15.3),
+        ({"depth": 190, "growth": 40}, 25.6),
+    ],
+)
+def test_a_densenet_has_the_millions_of_parameters_of_its_paper_s_table_2(settings, millions):
+    assert round(n_parameters(build("densenet", TASKS["32"], **settings)) / 1e6, 1) == millions
+
+
+@pytest.mark.parametrize(
+    ("part", "settings"), [("resnet", {"depth": 8}), ("wrn", {"depth": 10}), ("densenet", {"depth": 16, "growth": 4})]
+)
+def test_without_norm_layers_a_network_computes_what_it_does_with_norm_layers_that_are_the_identity(part, settings):
+    bare, normed = (build(part, TASKS["8"], **settings, norm=norm) for norm in ("none", "batch"))
+    assert not norm_layers(bare)
+    weights = {name: tensor.double() for name, tensor in draw(make_part("init", {"part": "he"}), bare, 0).items()}
+    same = {name: tensor for name, tensor in weights.items() if name in normed.state_dict()}
+    assert {name for name in weights if name not in same} == {
+        name for name, role in roles(bare).items() if role is Role.BIAS and not name.startswith("head.")
+    }
+    for name, layer in norm_layers(normed).items():
+        one, zero = (torch.full((layer.num_features,), value, dtype=torch.float64) for value in (1, 0))
+        same |= {
+            f"{name}.weight": one,
+            f"{name}.bias": zero,
+            f"{name}.running_mean": zero,
+            f"{name}.running_var": one - layer.eps,
+        }
+    x = inputs(TASKS["8"], 3, torch.float64)
+    expected, found = functional_call(normed.eval(), same, (x,)), functional_call(bare.eval(), weights, (x,))
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+    assert float(expected.std()) > 0.01
+
+
+@pytest.mark.parametrize("part", ["resnet", "wrn"])
+def test_blocks_without_norm_layers_start_as_their_shortcuts_where_the_law_says_so(part):
+    net = build(part, TASKS["8"], depth={"resnet": 14, "wrn": 16}[part], norm="none")
+    weights = draw(make_part("init", {"part": "he", "branches": "zero"}), net, 0)
+    block = {name.removeprefix("block1_2."): tensor for name, tensor in weights.items() if name.startswith("block1_2.")}
+    x = inputs(Task((16, 8, 8), 4), 2).abs()
+    assert torch.equal(functional_call(net.get_submodule("block1_2"), block, (x,)), x)
+
+
+def test_dense_layers_compute_what_torchvision_s_do():
+    from torchvision.models.densenet import _DenseBlock
+
+    net = build("densenet", TASKS["32"], depth=22, growth=6)
+    theirs = _DenseBlock(num_layers=3, num_input_features=12, bn_size=4, growth_rate=6, drop_rate=0).double().eval()
+    ours = nn.Sequential(*(net.get_submodule(f"block1_{k}") for k in (1, 2, 3))).eval()
+    state = dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True))
+    x = inputs(Task((12, 8, 8), 4), 2, torch.float64)
+    torch.testing.assert_close(functional_call(ours, state, (x,)), theirs(x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "maps", "kept"),
+    [
+        ({"depth": 34, "growth": 4}, 28, 14),
+        ({"depth": 34, "growth": 4, "reduction": 0.3}, 28, 8),
+        ({"depth": 52, "growth": 10, "reduction": 0.29}, 100, 29),
+        ({"depth": 16, "growth": 4, "bottleneck": False, "reduction": 1}, 32, 32),
+    ],
+)
+def test_a_transition_keeps_the_whole_part_of_its_share_of_the_channels(settings, maps, kept):
+    conv = build("densenet", TASKS["32"], **settings).get_submodule("transition1.conv")
+    assert (conv.in_channels, conv.out_channels) == (maps, kept)
+
+
+def test_the_alexnet_for_imagenet_has_torchvision_s_layers():
+    from torchvision.models import alexnet
+
+    def leaves(net):
+        found = [repr(module).replace("inplace=True", "") for module in net.modules() if not list(module.children())]
+        return [text for text in found if not text.startswith("Flatten")]
+
+    with torch.device("meta"):
+        theirs = alexnet()
+    assert leaves(build("alexnet", Task((3, 224, 224), 1000), form="imagenet")) == leaves(theirs)
+
+
+@pytest.mark.parametrize(("side", "pools", "features"), [(32, 3, 256), (28, 2, 256), (8, 1, 256), (64, 3, 4 * 256)])
+def test_the_alexnet_for_small_images_leaves_out_pools_of_single_pixels(side, pools, features):
+    net = build("alexnet", Task((3, side, side), 10))
+    assert sum(isinstance(module, nn.MaxPool2d) for module in net.modules()) == pools
+    assert net.head.in_features == features
+
+
+@pytest.mark.parametrize("halve", ["stride", "average", "max"])
+def test_the_scores_of_a_plain_network_are_the_formula(halve):
+    net = build("plain", TASKS["8"], depth=1, width=3, halvings=1, halve=halve)
+    model = model_of(net, dtype=torch.float64)
+    w = model.weights.merge()
+    x = y = inputs(TASKS["8"], 4, torch.float64)
+    for unit, stride in (("stem", 1), ("down1", 2 if halve == "stride" else 1), ("block1_1", 1)):
+        y = torch.tanh(F.conv2d(y, w[f"{unit}.conv.weight"], w[f"{unit}.conv.bias"], stride, padding=1))
+        if unit == "down1" and halve != "stride":
+            windows = y.unflatten(3, (4, 2)).unflatten(2, (4, 2))
+            y = windows.mean((3, 5)) if halve == "average" else windows.amax((3, 5))
+    expected = y.mean((2, 3)) @ w["head.weight"].T + w["head.bias"]
+    torch.testing.assert_close(scores_of(model, x), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("halve", ["stride", "average", "max"])
+def test_with_circular_padding_a_shift_by_whole_places_of_the_last_map_changes_no_score(halve):
+    x = inputs(TASKS["32"], 2, torch.float64)
+    for padding, same in (("circular", True), ("zeros", False)):
+        model = model_of(build("plain", TASKS["32"], depth=4, width=6, padding=padding, halve=halve), dtype=torch.float64)
+        scores, shifted = scores_of(model, x), scores_of(model, x.roll((8, -4), (2, 3)))
+        assert torch.allclose(scores, shifted, rtol=0, atol=1e-12 if same else 1e-4) == same
+
+
+def test_hundreds_of_plain_layers_keep_the_norm_of_a_signal_under_a_delta_orthogonal_law():
+    net = build("plain", TASKS["8"], depth=301, width=4, activation="identity", padding="circular")
+    weights = {name: t.double() for name, t in draw(make_part("init", {"part": "delta_orthogonal"}), net, 0).items()}
+    assert sum(name.endswith("conv.weight") for name in weights) == 304
+    assert {len(units) for name, units in blocks(net).items() if name.startswith("block")} == {101, 100}
+    start, end = net.unit_names.index("block1_1"), net.unit_names.index("pool")
+    x = inputs(Task((4, 2, 2), 4), 3, torch.float64)
+    y = functional_call(net[start:end], {name: t for name, t in weights.items() if name.startswith("block")}, (x,))
+    torch.testing.assert_close(y.flatten(1).norm(dim=1), x.flatten(1).norm(dim=1), rtol=1e-4, atol=0)
 
 
 def test_norm_layers_that_torchvision_defines_itself_are_norm_layers():
@@ -207,6 +343,48 @@ def test_the_pad_shortcut_takes_every_other_pixel_and_puts_zeros_around_the_chan
             {"depth": 15},
             TASKS["32"],
             "arch.depth of a resnet must be 6n+2 (8, 14, 20, ...), got 15. Use 14.",
+        ),
+        (
+            "densenet",
+            {"depth": 39},
+            TASKS["32"],
+            "arch.depth of a densenet with bottleneck must be 6n+4 (10, 16, 22, ...), got 39. Use 40.",
+        ),
+        (
+            "densenet",
+            {"depth": 7},
+            TASKS["32"],
+            "arch.depth of a densenet with bottleneck must be 6n+4 (10, 16, 22, ...), got 7. Use 10.",
+        ),
+        (
+            "densenet",
+            {"depth": 12, "bottleneck": False},
+            TASKS["32"],
+            "arch.depth of a densenet without bottleneck must be 3n+4 (7, 10, 13, ...), got 12. Use 13.",
+        ),
+        (
+            "densenet",
+            {},
+            Task((3, 3, 9), 2),
+            "arch=densenet needs images of 4x4 or more, but they are 3x9. Use data.resize=4.",
+        ),
+        (
+            "alexnet",
+            {"form": "imagenet"},
+            TASKS["32"],
+            "arch=alexnet needs images of 63x63 or more, but they are 32x32. Use data.resize=63.",
+        ),
+        (
+            "alexnet",
+            {"dropout": 0},
+            TASKS["32"],
+            "arch.dropout acts on fc1 and fc2 of arch.form=imagenet. Leave it out, or use that form.",
+        ),
+        (
+            "plain",
+            {"halvings": 4},
+            TASKS["8"],
+            "arch=plain needs images of 16x16 or more, but they are 8x8. Use data.resize=16.",
         ),
         (
             "lenet",

@@ -19,8 +19,10 @@ PARTS = [
     "norm", "order", "patterns", "weights",
 ]  # fmt: skip
 NETS = {
+    "densenet": {"depth": 10, "growth": 10},
     "lenet": {},
     "mlp": {"depth": 3, "width": 20, "norm": "batch"},
+    "plain": {"depth": 4, "width": 10, "norm": "batch", "padding": "circular"},
     "resnet": {"depth": 14, "width": 10},
     "torchvision": {},
     "vgg": {"width": 10, "hidden": 16},
@@ -220,6 +222,14 @@ def test_wrn_28_10_trains_as_many_parameters_as_published(settings, published):
     assert sum(n_trained(policy("fraction", **settings).select(net, 0), shapes).values()) == published
 
 
+@pytest.mark.parametrize(("settings", "published"), [({"fraction": 0.1}, 90_196), ({"count": 1}, 57_529)])
+def test_densenet_bc_100_12_trains_as_many_parameters_as_published(settings, published):
+    """Rosenfeld and Tsotsos (2019), with ten classes: 10 % of the filters, and one filter per layer."""
+    net = make_part("arch", {"part": "densenet", "depth": 100}).build(TASK)
+    shapes = {name: tensor.shape for name, tensor in net.named_parameters()}
+    assert sum(n_trained(policy("fraction", **settings).select(net, 0), shapes).values()) == published
+
+
 @pytest.mark.parametrize("share", [0.1, 0.29, 0.5])
 def test_weights_keeps_the_whole_part_of_its_share_of_the_entries_of_each_weight_below_the_head(share):
     net = BUILT["wrn"]
@@ -267,14 +277,14 @@ def in_norm(arch):
     return {n for n in names(arch) if ".norm" in n or n.startswith("norm.")}
 
 
-@pytest.mark.parametrize("arch", ["mlp", "resnet", "vgg", "wrn"])
+@pytest.mark.parametrize("arch", ["densenet", "mlp", "plain", "resnet", "vgg", "wrn"])
 def test_norm_trains_the_gains_and_shifts_alone(arch):
     chosen = whole_ones(policy("norm").select(BUILT[arch], 0))
     assert chosen == in_norm(arch)
     assert chosen
 
 
-@pytest.mark.parametrize("arch", ["mlp", "resnet", "vgg", "wrn"])
+@pytest.mark.parametrize("arch", ["densenet", "mlp", "plain", "resnet", "vgg", "wrn"])
 def test_the_switches_overrule_the_policy(arch):
     net, everything = BUILT[arch], set(names(arch))
     head = {"head.weight", "head.bias"}

@@ -1,9 +1,12 @@
 """Architectures: each a chain of named units and a head, built on the meta device."""
 
+from randfeat.arch.alexnet import Alexnet as Alexnet
 from randfeat.arch.base import AbstractArch as AbstractArch
 from randfeat.arch.conv_pool import ConvPool as ConvPool
+from randfeat.arch.densenet import Densenet as Densenet
 from randfeat.arch.lenet import Lenet as Lenet
 from randfeat.arch.mlp import Mlp as Mlp
+from randfeat.arch.plain import Plain as Plain
 from randfeat.arch.resnet import Resnet as Resnet
 from randfeat.arch.torchvision import Torchvision as Torchvision
 from randfeat.arch.vgg import Vgg as Vgg

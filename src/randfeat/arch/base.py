@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
 
@@ -11,6 +12,9 @@ from randfeat.errors import ConfigError
 from randfeat.network import Network
 from randfeat.part import Part
 from randfeat.typing import Task
+
+Norm = Literal["batch", "none"]
+"""The setting ``norm`` of an architecture of convolutions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,11 @@ class AbstractArch(Part):
         return channels, height, width
 
 
-def convolution(channels: int, maps: int, size: int, stride: int) -> nn.Conv2d:
-    """A ``size`` x ``size`` convolution without bias, padded so that stride 1 keeps the map's size."""
-    return nn.Conv2d(channels, maps, size, stride=stride, padding=size // 2, bias=False)
+def convolution(channels: int, maps: int, size: int, stride: int, norm: Norm) -> nn.Conv2d:
+    """A ``size`` x ``size`` convolution, padded so that stride 1 keeps the map's size; it has a bias if nothing normalises."""
+    return nn.Conv2d(channels, maps, size, stride=stride, padding=size // 2, bias=norm == "none")
+
+
+def normalisation(maps: int, norm: Norm) -> nn.Module:
+    """A batch norm of so many maps, or the identity."""
+    return nn.BatchNorm2d(maps) if norm == "batch" else nn.Identity()

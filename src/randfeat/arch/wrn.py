@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from randfeat.arch.base import AbstractArch, convolution
+from randfeat.arch.base import AbstractArch, Norm, convolution, normalisation
 from randfeat.errors import ConfigError
 from randfeat.network import Network, chain
 from randfeat.part import setting
@@ -22,7 +22,8 @@ class Wrn(AbstractArch):
     """Wide residual network WRN-depth-widen: three stages of (depth-4)/6 pre-activated blocks, 16 * widen channels and up.
 
     Units: ``stem``, ``block1_1`` ... ``block3_<n>``, ``norm`` (the last batch norm and ReLU), ``pool`` (global average).
-    WRN-28-10 with ten classes has 36,479,194 parameters.
+    WRN-28-10 with ten classes has 36,479,194 parameters. With ``norm=none`` convolutions have biases in place of the norm
+    layers.
 
     See: Zagoruyko and Komodakis, "Wide residual networks", BMVC 2016.
     """
@@ -30,6 +31,7 @@ class Wrn(AbstractArch):
     depth: int = setting(16, ge=10)
     widen: int = setting(1, ge=1)
     dropout: float = setting(0.0, ge=0, lt=1)
+    norm: Norm = "batch"
 
     def build(self, task: Task) -> Network:
         """See :meth:`AbstractArch.build`."""
@@ -38,15 +40,15 @@ class Wrn(AbstractArch):
             raise ConfigError(f"arch.depth of a wrn must be 6n+4 (10, 16, 22, 28, ...), got {self.depth}. Use {near}.")
         channels, _, _ = self.image_shape(task)
         with torch.device("meta"):
-            units: dict[str, nn.Module] = {"stem": convolution(channels, 16, 3, 1)}
+            units: dict[str, nn.Module] = {"stem": convolution(channels, 16, 3, 1, self.norm)}
             channels = 16
             for s in range(3):
                 maps = 16 * self.widen * 2**s
                 for k in range((self.depth - 4) // 6):
                     stride = 2 if s > 0 and k == 0 else 1
-                    units[f"block{s + 1}_{k + 1}"] = WideBlock(channels, maps, stride, self.dropout)
+                    units[f"block{s + 1}_{k + 1}"] = WideBlock(channels, maps, stride, self.dropout, self.norm)
                     channels = maps
-            units["norm"] = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
+            units["norm"] = nn.Sequential(normalisation(channels, self.norm), nn.ReLU())
             units["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return chain(units, task)
 
@@ -59,13 +61,13 @@ class WideBlock(nn.Module):
 
     branch_end = "conv2"
 
-    def __init__(self, channels: int, maps: int, stride: int, dropout: float) -> None:
+    def __init__(self, channels: int, maps: int, stride: int, dropout: float, norm: Norm) -> None:
         super().__init__()
-        self.norm1, self.conv1 = nn.BatchNorm2d(channels), convolution(channels, maps, 3, stride)
-        self.norm2, self.conv2 = nn.BatchNorm2d(maps), convolution(maps, maps, 3, 1)
+        self.norm1, self.conv1 = normalisation(channels, norm), convolution(channels, maps, 3, stride, norm)
+        self.norm2, self.conv2 = normalisation(maps, norm), convolution(maps, maps, 3, 1, norm)
         self.dropout = nn.Dropout(dropout)
         same = stride == 1 and channels == maps
-        self.shortcut = None if same else convolution(channels, maps, 1, stride)
+        self.shortcut = None if same else convolution(channels, maps, 1, stride, norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) -> (N, maps, H / stride, W / stride)."""

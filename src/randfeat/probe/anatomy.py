@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from randfeat.network import Network, layers, outline, roles, unit_of
+from randfeat.network import Network, layers, outline, roles
 from randfeat.split import Choice, Entries, Selection, n_trained
 from randfeat.typing import Task
 
@@ -44,7 +44,7 @@ def anatomy(net: Network, task: Task, selection: Selection) -> list[Unit]:
     for name, module in net.named_children():
         with FlopCounterMode(display=False) as counter:
             shape = tuple(outline(module, shape, rows=1)[1:])
-        own = [tensor for tensor in shapes if unit_of(tensor) == name]
+        own = [tensor for inner, _ in module.named_parameters() if (tensor := f"{name}.{inner}") in shapes]
         params = sum(shapes[tensor].numel() for tensor in own)
         mib = 4 * (params + math.prod(shape)) / 2**20
         count = sum(trained[tensor] for tensor in own)
