@@ -33,8 +33,8 @@ PARTS = [(family, name) for family in FAMILIES for name in part_names(family)]
 def test_the_collections_have_their_sizes():
     assert sorted(choices()) == RECIPES
     assert {family: len(part_names(family)) for family in FAMILIES} == {
-        "data": 11,
-        "arch": 7,
+        "data": 12,
+        "arch": 8,
         "init": 28,
         "subset": 17,
         "solver": 6,
@@ -143,7 +143,10 @@ ERRORS = [
     (["conf=elm", "conf=default"], "conf is given twice. Leave one of them out."),
     (["arch=mlp", "arch.width=10000000000", "arch.depth=2"], "arch=mlp with these settings has tensors"),
     (["seeds.wieghts=3"], "seeds has no setting 'wieghts'. Did you mean 'weights'?"),
-    (["arch=vggg"], "arch=vggg is unknown. Did you mean 'vgg'? Parts: conv_pool, lenet, mlp, resnet, torchvision, vgg, wrn."),
+    (
+        ["arch=vggg"],
+        "arch=vggg is unknown. Did you mean 'vgg'? Parts: conv_pool, lenet, mlp, resnet, saxe, torchvision, vgg, wrn.",
+    ),
     (["conf=vgg_randon"], "conf=vgg_randon is unknown. Did you mean 'vgg_random'? Recipes: bn_only, default, elm,"),
     (["arch.width=abc"], "arch.width must be a whole number >= 1, got 'abc'."),
     (["arch.width=0"], "arch.width must be a whole number >= 1, got 0."),

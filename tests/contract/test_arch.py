@@ -15,12 +15,13 @@ from randfeat.registry import make_part, part_names
 from randfeat.split import split
 from randfeat.typing import Task, row_blocks
 
-PARTS = ["conv_pool", "lenet", "mlp", "resnet", "torchvision", "vgg", "wrn"]
+PARTS = ["conv_pool", "lenet", "mlp", "resnet", "saxe", "torchvision", "vgg", "wrn"]
 SMALL = {
     "conv_pool": {"width": 6, "contrast": 0.1, "two_sided": True, "pool": "root", "norm": "batch"},
     "lenet": {},
     "mlp": {"depth": 2, "width": 30, "norm": "batch"},
     "resnet": {"depth": 8, "width": 4},
+    "saxe": {"widths": [3, 4], "kernels": 3, "pools": 2, "filters": "local"},
     "torchvision": {},
     "vgg": {"width": 4, "hidden": 12},
     "wrn": {"depth": 10, "dropout": 0.3},
@@ -30,6 +31,7 @@ UNITS = {
     "lenet": ["conv1", "conv2", "fc1", "fc2"],
     "mlp": ["flatten", "hidden1", "hidden2"],
     "resnet": ["stem", "block1_1", "block2_1", "block3_1", "pool"],
+    "saxe": ["layer1", "layer2"],
     "vgg": [f"block{name}" for name in ["1_1", "2_1", "3_1", "3_2", "4_1", "4_2", "5_1", "5_2"]] + ["flatten", "fc1", "fc2"],
     "wrn": ["stem", "block1_1", "block2_1", "block3_1", "norm", "pool"],
 }
@@ -62,7 +64,7 @@ def inputs(task, n, dtype=torch.float32):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("arch") == PARTS
-    assert len(PARTS) == 7
+    assert len(PARTS) == 8
 
 
 @pytest.mark.parametrize(("part", "task"), CASES)
