@@ -23,10 +23,10 @@ def randfeat(randfeat, tmp_path, monkeypatch):
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-laws\nVersion: 1.0\n")
     points = "[randfeat.init]\ntriangular = my_laws:Triangular\n[randfeat.subset]\nevery_other = my_policies:EveryOther\n"
     (about / "entry_points.txt").write_text(points)
+    for family in registry.FAMILIES:
+        registry.part_names(family)  # imports the family's own parts
+    monkeypatch.setattr(registry, "_parts", {family: dict(parts) for family, parts in registry._parts.items()})
     monkeypatch.syspath_prepend(site)
-    own = {family: [registry.part_class(family, name) for name in registry.part_names(family)] for family in registry.FAMILIES}
-    parts = {family: {each.part: each for each in classes} for family, classes in own.items()}
-    monkeypatch.setattr(registry, "_parts", parts)
     registry.outside_parts.cache_clear()
     yield randfeat
     registry.outside_parts.cache_clear()
