@@ -77,7 +77,9 @@ def summary_words(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spread(mean: float, half: float) -> str:
-    """As :func:`spread`; an interval too small for its places is not shown as zero."""
+    """As :func:`spread`, to four digits without an interval; one too small for its places is not shown as zero."""
+    if math.isnan(half):
+        return _cell(mean)
     shown = spread(mean, half)
     return f"{shown.removesuffix(' ± 0.000')} ± {half:.0e}" if half > 0 and shown.endswith(" ± 0.000") else shown
 
