@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from randfeat.report.lines import lines
 from randfeat.study.folder import load
 from randfeat.study.pages import summary_words
 from randfeat.study.wanted import wanted
@@ -187,10 +188,20 @@ def test_tables_have_the_published_numbers_beside_ours():
     assert TABLES["norb"](norb)["published"].tolist() == [97.26, 95.99]
 
 
+def test_the_figure_of_hidden_units_has_plain_numbers_at_its_axes():
+    (axes,) = [axes for axes in STUDY.plan.figures if axes.file == "hidden_units"]
+    picture = lines(TABLES["summary"](laws()), axes)
+    picture.canvas.draw()
+    (ax,) = picture.axes
+    assert {"100", "1000", "10000"} <= {label.get_text() for label in ax.get_xticklabels()}
+    assert not any(label.get_text() for label in ax.get_xticklabels(minor=True))  # more than two decades
+    assert {"2", "5", "20"} <= {label.get_text() for label in ax.get_yticklabels(minor=True)}
+
+
 def test_the_names_of_laws_and_filters_are_those_of_the_plan():
     plan = wanted(STUDY.plan, True, ROOT / "nothing")
     assert len(plan.runs) == 365
-    assert len({spec.key for spec in plan.specs}) == 359
+    assert len({spec.key for spec in plan.specs}) == 362
     assert not plan.left_out
     laws = {(a.spec.init.part, getattr(a.spec.init, "inside", "-")) for a in plan.runs if a.arm.name == "laws"}
     filters = {(a.spec.init.part, a.spec.data.scaling) for a in plan.runs if a.arm.name == "patches"}

@@ -132,14 +132,14 @@ def _legend(picture: Figure, axes: Axes) -> None:
 
 
 def _plain(axis: Axle) -> None:
-    """Ticks such as 1.4 and 200 in place of powers of ten on a logarithmic axis; of more than a decade at 1, 2 and 5."""
+    """Ticks such as 1.4 and 200 in place of powers of ten on a logarithmic axis; of one to two decades at 1, 2 and 5."""
     from matplotlib.ticker import LogLocator
 
     low, high = sorted(axis.get_view_interval())
     axis.set_major_formatter("{x:g}")
-    if 10 * low <= high < 1000 * low:
+    if 10 * low <= high < 100 * low:
         axis.set_minor_locator(LogLocator(subs=(2, 5)))
-    if high < 1000 * low:
+    if high < 100 * low:
         axis.set_minor_formatter("{x:g}")
 
 
