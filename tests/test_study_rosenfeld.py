@@ -66,7 +66,7 @@ def test_a_tenth_may_cost_eight_points(arch):
 
 
 @pytest.mark.parametrize("arch", ["WRN", "DenseNet", "VGG", "AlexNet"])
-@pytest.mark.parametrize(("label", "what"), [("10 %", "10 % of the filters"), ("1", "1 per layer")])
+@pytest.mark.parametrize(("label", "what"), [("10 %", "10 % of the filters"), ("1", "1 filter per layer")])
 def test_random_rows_are_worth_more_where_they_score_more(arch, label, what):
     name, archs = f"{arch}, {what}: the others are worth more random than zero", [arch.lower()]
     rows = fraction_rows(archs)

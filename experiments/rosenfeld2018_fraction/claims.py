@@ -222,7 +222,7 @@ def worth(arch, label):
     """The claim that random rows beat zeroed ones."""
     theirs = PUBLISHED[arch][label]
     digitised = ", digitised" if ("cifar10", arch, label, "random") in DIGITISED else ""
-    what = f"{label} of the filters" if label.endswith("%") else f"{label} per layer"
+    what = f"{label} of the filters" if label.endswith("%") else f"{label} filter{'s' if label != '1' else ''} per layer"
     return Claim(
         name=f"{NAMES[arch]}, {what}: the others are worth more random than zero",
         rule="random less zero, best epoch, is above 0",
