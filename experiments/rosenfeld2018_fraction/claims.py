@@ -48,13 +48,13 @@ DIGITISED = {("cifar10", "alexnet", "10 %", "random"), ("cifar100", "wrn", "10 %
 NORM = {"train": {"7 %": 71.5, "10 %": 68.8, "1": 49.9}, "freeze": {"7 %": 48.4, "10 %": 55.4, "1": 25.9}}
 BLOCK = {"stem": 64.76, "block1": 73.02, "block2": 76.32, "block3": 76.33, "head": 68.63}
 PARAMETERS = [
-    ("WRN-28-10, 200 epochs (paper)", "all", 36_479_194, 96.10),
-    ("WRN-28-10, 200 epochs (paper)", "10 %", 3_669_829, 94.12),
-    ("WRN-28-10, 200 epochs (paper)", "7 %", 2_530_629, 92.86),
-    ("WRN-28-10, 200 epochs (paper)", "1", 99_909, 69.17),
-    ("DenseNet-BC-100-12, 300 epochs (paper)", "all", 769_162, 95.35),
-    ("DenseNet-BC-100-12, 300 epochs (paper)", "10 %", 90_196, 88.73),
-    ("DenseNet-BC-100-12, 300 epochs (paper)", "1", 57_529, 85.48),
+    ("WRN-28-10 (paper)", "all", 36_479_194, 96.10),
+    ("WRN-28-10 (paper)", "10 %", 3_669_829, 94.12),
+    ("WRN-28-10 (paper)", "7 %", 2_530_629, 92.86),
+    ("WRN-28-10 (paper)", "1", 99_909, 69.17),
+    ("DenseNet-BC-100-12 (paper)", "all", 769_162, 95.35),
+    ("DenseNet-BC-100-12 (paper)", "10 %", 90_196, 88.73),
+    ("DenseNet-BC-100-12 (paper)", "1", 57_529, 85.48),
 ]
 NAMES = {"wrn": "WRN", "densenet": "DenseNet", "vgg": "VGG", "alexnet": "AlexNet"}
 
