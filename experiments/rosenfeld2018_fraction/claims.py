@@ -6,7 +6,7 @@ import pandas as pd
 
 from randfeat.study import Claim, Table, Verdict, cells, within
 
-SOURCE = "Rosenfeld and Tsotsos 2018"
+SOURCE = "Rosenfeld and Tsotsos 2018, the authors' notebooks"
 LAST, BEST = "test/accuracy", "test/best_accuracy"
 MEANS = {LAST: "last %", BEST: "best epoch %", f"twin {LAST}": "all, last %", f"twin {BEST}": "all, best epoch %"}
 FACTS = {"trained_params": "trained", "share": "share %"}
@@ -17,44 +17,44 @@ PUBLISHED = {
         "40 %": {"random": 95.75, "zero": 95.49},
         "10 %": {"random": 94.12, "zero": 91.53},
         "7 %": {"random": 92.86, "zero": 89.18},
-        "5": {"random": 84.43, "zero": 66.47},
-        "1": {"random": 69.17, "zero": 23.35},
+        "5 filters": {"random": 84.43, "zero": 66.47},
+        "1 filter": {"random": 69.17, "zero": 23.35},
     },
     "densenet": {
         "all": {"none": 95.35},
         "40 %": {"random": 93.33, "zero": 92.46},
         "10 %": {"random": 88.73, "zero": 82.11},
-        "1": {"random": 85.48, "zero": 54.84},
+        "1 filter": {"random": 85.48, "zero": 54.84},
     },
     "vgg": {
         "all": {"none": 92.85},
         "40 %": {"random": 91.50, "zero": 91.20},
         "10 %": {"random": 87.59, "zero": 82.79},
-        "1": {"random": 70.35, "zero": 21.72},
+        "1 filter": {"random": 70.35, "zero": 21.72},
     },
     "alexnet": {
         "all": {"none": 72.80},
         "40 %": {"random": 71.83, "zero": 51.99},
         "10 %": {"random": 63.3, "zero": 10.0},
-        "1": {"random": 46.62, "zero": 10.0},
+        "1 filter": {"random": 46.62, "zero": 10.0},
     },
 }
 HUNDRED = {
     "all": {"none": 81.57},
     "10 %": {"random": 73.2, "zero": 64.1},
-    "1": {"random": 34.85, "zero": 3.43},
+    "1 filter": {"random": 34.85, "zero": 3.43},
 }
 DIGITISED = {("cifar10", "alexnet", "10 %", "random"), ("cifar100", "wrn", "10 %", "random")}
-NORM = {"train": {"7 %": 71.5, "10 %": 68.8, "1": 49.9}, "freeze": {"7 %": 48.4, "10 %": 55.4, "1": 25.9}}
+NORM = {"train": {"7 %": 71.5, "10 %": 68.8, "1 filter": 49.9}, "freeze": {"7 %": 48.4, "10 %": 55.4, "1 filter": 25.9}}
 BLOCK = {"stem": 64.76, "block1": 73.02, "block2": 76.32, "block3": 76.33, "head": 68.63}
 PARAMETERS = [
     ("WRN-28-10 (paper)", "all", 36_479_194, 96.10),
     ("WRN-28-10 (paper)", "10 %", 3_669_829, 94.12),
     ("WRN-28-10 (paper)", "7 %", 2_530_629, 92.86),
-    ("WRN-28-10 (paper)", "1", 99_909, 69.17),
+    ("WRN-28-10 (paper)", "1 filter", 99_909, 69.17),
     ("DenseNet-BC-100-12 (paper)", "all", 769_162, 95.35),
     ("DenseNet-BC-100-12 (paper)", "10 %", 90_196, 88.73),
-    ("DenseNet-BC-100-12 (paper)", "1", 57_529, 85.48),
+    ("DenseNet-BC-100-12 (paper)", "1 filter", 57_529, 85.48),
 ]
 NAMES = {"wrn": "WRN", "densenet": "DenseNet", "vgg": "VGG", "alexnet": "AlexNet"}
 
@@ -71,11 +71,13 @@ def network(row):
 
 
 def filters(row):
-    """``all``, a share ``10 %``, or a number ``1``."""
+    """``all``, a share ``10 %``, or a number ``1 filter``."""
     if row["subset"] == "all":
         return "all"
-    count = row.get("subset.count", math.nan)
-    return f"{100 * row['subset.fraction']:.0f} %" if math.isnan(count) else f"{count:.0f}"
+    count = pd.to_numeric(row.get("subset.count", math.nan), errors="coerce")
+    if math.isnan(count):
+        return f"{100 * row.get('subset.fraction', math.nan):.0f} %"
+    return f"{count:.0f} filter{'s' if count > 1 else ''}"
 
 
 def fraction(label):
@@ -121,12 +123,12 @@ def fractions(*archs):
         if not len(made):
             return made
         read = [
-            "digitised" if cell_of in DIGITISED else "printed"
+            "digitised" if cell_of in DIGITISED else "notebook"
             for cell_of in zip(made["data"], made["arch"], made["filters"], made["other rows"], strict=True)
         ]
         made = made.drop(columns=["data", "arch"]).assign(source=read)
         made.insert(2, "fraction", made["filters"].map(fraction))
-        return made[[*(name for name in made if name not in ("n", "words")), "n", "words"]]
+        return whole_numbers(made[[*(name for name in made if name not in ("n", "words")), "n", "words"]])
 
     return table
 
@@ -142,28 +144,32 @@ def parameters(rows):
     made = pd.concat([ours, pd.DataFrame(paper)], ignore_index=True)
     whole = made.groupby("network")["trained"].transform("max")
     made["share %"] = made["share %"].fillna(100 * made["trained"] / whole)
-    return made.assign(n=made["n"].astype("Int64"), words=made["words"].fillna("-"))
+    return whole_numbers(made.assign(n=made["n"].fillna(1).astype(int), words=made["words"].fillna("-")))
+
+
+def whole_numbers(made):
+    """The table with trained parameters as whole numbers."""
+    return made.assign(trained=made["trained"].round().astype(int)) if "trained" in made else made
 
 
 def norms(rows):
     """A line per number of filters, with gains and shifts of norm layers learned or as drawn."""
     by = {"network": "network", "filters": "filters", "subset.norm": "norm"}
-    return cells(labelled(rows), by, MEANS, FACTS, lambda row: NORM[row["subset.norm"]][row["filters"]])
+    return whole_numbers(cells(labelled(rows), by, MEANS, FACTS, lambda row: NORM[row["subset.norm"]][row["filters"]]))
 
 
 def blocks(rows):
     """A line per block that trains alone, with gains and shifts of norm layers learned everywhere or as drawn."""
-    named = labelled(rows.assign(**{"subset.fraction": math.nan}))
+    named = labelled(rows)
     named = named.assign(block=named["subset.block"].fillna("head"))
     by = {"network": "network", "block": "trains", "subset.norm": "norm everywhere"}
-    return cells(named, by, MEANS, FACTS, lambda row: BLOCK[row["block"]] if row["subset.norm"] == "train" else None)
+    theirs = {(name, "train"): accuracy for name, accuracy in BLOCK.items()}
+    return whole_numbers(cells(named, by, MEANS, FACTS, lambda row: theirs.get((row["block"], row["subset.norm"]))))
 
 
 def heads(rows):
     """The line of the head alone with the norm layers, in a DenseNet."""
-    return cells(
-        labelled(rows.assign(**{"subset.fraction": math.nan})), {"network": "network"}, MEANS, FACTS, lambda row: 68.63
-    )
+    return whole_numbers(cells(labelled(rows), {"network": "network"}, MEANS, FACTS, lambda row: BLOCK["head"]))
 
 
 def gap(arch):
@@ -189,7 +195,7 @@ def gain(arch, label):
 def steps(rows):
     """The finding of the worst step of a wide residual net up in fractions, or from one filter to five."""
     own = labelled(rows[rows["arch"] == "wrn"])
-    ladder = [("7 %", "10 %"), ("10 %", "40 %"), ("40 %", "70 %"), ("70 %", "all"), ("1", "5")]
+    ladder = [("7 %", "10 %"), ("10 %", "40 %"), ("40 %", "70 %"), ("70 %", "all"), ("1 filter", "5 filters")]
     random = own[own["other"] != "zero"]
     found = [within(difference(cell(random, filters=high), cell(random, filters=low)), low=-1) for low, high in ladder]
     return worst(found)
@@ -222,7 +228,7 @@ def worth(arch, label):
     """The claim that random rows beat zeroed ones."""
     theirs = PUBLISHED[arch][label]
     digitised = ", digitised" if ("cifar10", arch, label, "random") in DIGITISED else ""
-    what = f"{label} of the filters" if label.endswith("%") else f"{label} filter{'s' if label != '1' else ''} per layer"
+    what = f"{label} of the filters" if label.endswith("%") else f"{label} per layer"
     return Claim(
         name=f"{NAMES[arch]}, {what}: the others are worth more random than zero",
         rule="random less zero, best epoch, is above 0",
@@ -255,8 +261,8 @@ CLAIMS = [
         )
         for arch in ("wrn", "densenet", "vgg")
     ),
-    *(worth("wrn", label) for label in ("40 %", "10 %", "7 %", "5", "1")),
-    *(worth(arch, label) for arch in ("densenet", "vgg", "alexnet") for label in ("10 %", "1")),
+    *(worth("wrn", label) for label in ("40 %", "10 %", "7 %", "5 filters", "1 filter")),
+    *(worth(arch, label) for arch in ("densenet", "vgg", "alexnet") for label in ("10 %", "1 filter")),
     Claim(
         name="WRN, 70 % of the filters: random and zero tie",
         rule="random less zero, best epoch, is within 0.5 points of 0",
