@@ -1,4 +1,4 @@
-"""What training the norm layers alone reaches, by depth, against other parts of the network. Limits were set before the runs."""
+"""What training the norm layers alone reaches, by depth, beside other parts. Limits were set before the runs."""
 
 from randfeat.study import Claim, Table, cells, within
 
