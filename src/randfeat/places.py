@@ -32,14 +32,26 @@ YOURS = ("imagefolder", "npz")
 
 @dataclass(frozen=True)
 class Place:
-    """The files of a downloaded set, relative to the data folder, and what a user has to put there to have them."""
+    """The files of a set in the data folder, relative to it, and what a user has to put there to have them.
+
+    Attributes:
+        put: in words.
+        files: each of them.
+        by_hand: nothing downloads them, and each may be there packed, with .gz behind its name.
+    """
 
     put: str
     files: tuple[str, ...]
+    by_hand: bool = False
 
     def missing(self, folder: Path) -> list[str]:
         """The files that are not under ``folder``, in the order of ``files``."""
-        return [file for file in self.files if not (folder / file).is_file()]
+        return [file for file in self.files if not self.found(folder, file).is_file()]
+
+    def found(self, folder: Path, file: str) -> Path:
+        """Where a file lies under ``folder``, or would: packed where it may be and lies only so."""
+        plain, packed = folder / file, folder / f"{file}.gz"
+        return packed if self.by_hand and packed.is_file() and not plain.is_file() else plain
 
 
 def _inside(folder: str, *names: str) -> Place:
@@ -47,6 +59,7 @@ def _inside(folder: str, *names: str) -> Place:
 
 
 _IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_NORB = ("5x46789x9x18x6x2x96x96-training", "5x01235x9x18x6x2x96x96-testing")
 
 PLACES = {
     "mnist": _inside("MNIST/raw", *_IDX),
@@ -56,6 +69,11 @@ PLACES = {
     "cifar100": _inside("cifar-100-python", "train", "test", "meta"),
     "svhn": Place("train_32x32.mat and test_32x32.mat", ("train_32x32.mat", "test_32x32.mat")),
     "stl10": _inside("stl10_binary", "train_X.bin", "train_y.bin", "unlabeled_X.bin", "test_X.bin", "test_y.bin"),
+    "norb": Place(
+        "norb/smallnorb-*-dat.mat and -cat.mat",
+        tuple(f"norb/smallnorb-{split}-{kind}.mat" for split in _NORB for kind in ("dat", "cat")),
+        by_hand=True,
+    ),
 }
 
 
@@ -65,14 +83,16 @@ def data_folder(given: Path | None) -> Path:
 
 
 def whereabouts(name: str, folder: Path) -> str:
-    """Where ``data=name`` comes from, in words: ``built in``, ``yours (data.path)``, ``on disk`` or not on disk."""
+    """Where ``data=name`` comes from, in words: ``built in``, ``yours (data.path)``, ``on disk``, or not and what then."""
     if name in BUILT_IN:
         return "built in"
     if name in YOURS:
         return "yours (data.path)"
     if name not in PLACES:
         return "from another package"
-    return "not on disk (downloads on first use)" if PLACES[name].missing(folder) else "on disk"
+    if not PLACES[name].missing(folder):
+        return "on disk"
+    return f"not on disk (put {PLACES[name].put} there)" if PLACES[name].by_hand else "not on disk (downloads on first use)"
 
 
 @contextlib.contextmanager

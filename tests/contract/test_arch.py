@@ -16,7 +16,7 @@ from randfeat.registry import make_part, part_names
 from randfeat.split import split
 from randfeat.typing import Task, row_blocks
 
-PARTS = ["alexnet", "conv_pool", "densenet", "lenet", "mlp", "plain", "resnet", "torchvision", "vgg", "wrn"]
+PARTS = ["alexnet", "conv_pool", "densenet", "lenet", "mlp", "plain", "resnet", "saxe", "torchvision", "vgg", "wrn"]
 SMALL = {
     "alexnet": {"width": 8},
     "conv_pool": {"width": 6, "contrast": 0.1, "two_sided": True, "pool": "root", "norm": "batch"},
@@ -25,6 +25,7 @@ SMALL = {
     "mlp": {"depth": 2, "width": 30, "norm": "batch"},
     "plain": {"depth": 5, "width": 8, "padding": "circular", "halve": "max"},
     "resnet": {"depth": 8, "width": 4},
+    "saxe": {"widths": [3, 4], "kernels": 3, "pools": 2, "filters": "local"},
     "torchvision": {},
     "vgg": {"width": 4, "hidden": 12},
     "wrn": {"depth": 10, "dropout": 0.3},
@@ -37,6 +38,7 @@ UNITS = {
     "mlp": ["flatten", "hidden1", "hidden2"],
     "plain": ["stem", "down1", "down2", "block1_1", "block1_2", "block2_1", "block2_2", "block3_1", "pool"],
     "resnet": ["stem", "block1_1", "block2_1", "block3_1", "pool"],
+    "saxe": ["layer1", "layer2"],
     "vgg": [f"block{name}" for name in ["1_1", "2_1", "3_1", "3_2", "4_1", "4_2", "5_1", "5_2"]] + ["flatten", "fc1", "fc2"],
     "wrn": ["stem", "block1_1", "block2_1", "block3_1", "norm", "pool"],
 }
@@ -69,7 +71,7 @@ def inputs(task, n, dtype=torch.float32):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("arch") == PARTS
-    assert len(PARTS) == 10
+    assert len(PARTS) == 11
 
 
 @pytest.mark.parametrize(("part", "task"), CASES)

@@ -27,6 +27,7 @@ PARTS = [
     "imagefolder",
     "kmnist",
     "mnist",
+    "norb",
     "npz",
     "stl10",
     "svhn",
@@ -57,7 +58,10 @@ def case(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     makers = {"blobs": _blobs, "digits": _digits, "npz": _npz, "imagefolder": _imagefolder}
     with pytest.MonkeyPatch.context() as monkeypatch:
-        if request.param in makers:
+        if request.param == "norb":
+            x_train, y_train, x_test, y_test = data_files.write_norb(folder, monkeypatch)
+            own, arrays = {}, (x_train[:, :1], y_train, x_test[:, :1], y_test)
+        elif request.param in makers:
             own, arrays = makers[request.param](folder)
         else:
             own, arrays = {}, data_files.write(request.param, folder, monkeypatch)
@@ -100,7 +104,7 @@ def rows(examples_or_x, y=None):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("data") == PARTS
-    assert len(PARTS) == 11
+    assert len(PARTS) == 12
 
 
 def test_read_gives_the_rows_of_the_files_in_their_order(case):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from randfeat.registry import part_class
 
-CLASSES = {"cifar100": 100}
+CLASSES = {"cifar100": 100, "norb": 5}
 SHAPES = {
     "mnist": (1, 28, 28),
     "fashion_mnist": (1, 28, 28),
@@ -23,6 +23,7 @@ SHAPES = {
     "cifar100": (3, 32, 32),
     "svhn": (3, 32, 32),
     "stl10": (3, 96, 96),
+    "norb": (2, 96, 96),
     "npz": (3, 12, 9),
     "imagefolder": (3, 32, 32),
 }
@@ -49,7 +50,8 @@ def images(shape, n_classes, per_class, seed):
 def known(name):
     """What the small set of this name holds."""
     n_classes = CLASSES.get(name, 10)
-    train, test = (images(SHAPES[name], n_classes, rows, seed) for rows, seed in ((6, 1), (2, 2)))
+    few = max(1, 10 // n_classes)
+    train, test = (images(SHAPES[name], n_classes, rows, seed) for rows, seed in ((few * 6, 1), (few * 2, 2)))
     return *train, *test
 
 
@@ -61,6 +63,24 @@ def write(name, folder, monkeypatch):
     writers = {"cifar10": _cifar10, "cifar100": _cifar100, "svhn": _svhn, "stl10": _stl10}
     writers.get(name, _mnist)(TV_CLASSES[name], folder, monkeypatch, *arrays)
     return arrays
+
+
+def write_norb(folder, monkeypatch):
+    """The small set of stereo pairs where the program looks for it; numbers of rows become those of the small files."""
+    arrays = x_train, y_train, x_test, y_test = known("norb")
+    monkeypatch.setattr(part_class("data", "norb"), "rows", (len(y_train), len(y_test)))
+    (folder / "norb").mkdir()
+    for split, x, y in (("46789x9x18x6x2x96x96-training", x_train, y_train), ("01235x9x18x6x2x96x96-testing", x_test, y_test)):
+        start = folder / "norb" / f"smallnorb-5x{split}"
+        Path(f"{start}-dat.mat").write_bytes(norb_header(0x1E3D4C55, *x.shape) + x.tobytes())
+        Path(f"{start}-cat.mat").write_bytes(norb_header(0x1E3D4C54, len(y)) + y.astype("<i4").tobytes())
+    return arrays
+
+
+def norb_header(magic, *sides):
+    """Little-endian; where there are fewer than three sides, ones stand for the others."""
+    filled = [*sides, 1, 1, 1][: max(3, len(sides))]
+    return struct.pack(f"<Ii{len(filled)}i", magic, len(sides), *filled)
 
 
 def write_folder(root, x, y):

@@ -12,11 +12,13 @@ import torch
 from randfeat.places import data_folder
 from randfeat.probe import best_inputs as module
 from randfeat.probe.best_inputs import best_input, best_inputs, measured, over_phases, placed, portraits, wave_of
+from randfeat.probing import probe_missing
 from randfeat.report.portraits import portrayed, signed
 from randfeat.seeds import stream
 from randfeat.store import Store
-from randfeat.study.plan import Plan, Probed, Size, Study
-from randfeat.study.reproduce import reproduce, wanted
+from randfeat.study.numbers import of_probes
+from randfeat.study.plan import Plan, Probed, Size
+from randfeat.study.wanted import wanted
 from tests.reference import convolve_square_pool as slow
 
 PHASES = np.linspace(0, math.pi, 1000, endpoint=False)
@@ -162,11 +164,10 @@ def test_a_study_reads_a_row_for_every_pair_of_filter_and_image(tmp_path, monkey
     monkeypatch.setattr(module, "SIZES", {3: (8, 16)})
     probed = Probed(["init=gaussian"], ["best_energy", "valid_lost"], units=["3x3_on_8x8", "3x3_on_16x16"])
     words = ["data=blobs", "data.rows=40", "data.test_rows=4", "arch=mlp", "arch.width=4"]
-    plan = Plan("", "", "", [probed], Size(2), Size(2), None, words=words, rows=4)
-    tables = []
-    study = Study("", plan, lambda table: tables.append(table), [])
-    reproduce(study, wanted(plan, plan.full), Store(tmp_path, "probes"), torch.device("cpu"), data_folder(None))
-    (table,) = tables
+    plan = Plan("", "", "", Size(2), Size(2), [], words=words, probes=[probed], rows=4)
+    asked = wanted(plan, False, data_folder(None)).probes
+    made = probe_missing((spec for spec, _ in asked), Store(tmp_path, "probes"), torch.device("cpu"), data_folder(None))
+    table = of_probes([(made[spec.key], how) for spec, how in asked])
     assert table[["seeds.weights", "unit"]].to_numpy().tolist() == [[k, unit] for k in (0, 1) for unit in probed.units]
     assert table["layer"].isna().all()
     assert (table["best_energy"] > 1 - 1e-6).all()

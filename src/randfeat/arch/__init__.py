@@ -8,6 +8,7 @@ from randfeat.arch.lenet import Lenet as Lenet
 from randfeat.arch.mlp import Mlp as Mlp
 from randfeat.arch.plain import Plain as Plain
 from randfeat.arch.resnet import Resnet as Resnet
+from randfeat.arch.saxe import Saxe as Saxe
 from randfeat.arch.torchvision import Torchvision as Torchvision
 from randfeat.arch.vgg import Vgg as Vgg
 from randfeat.arch.wrn import Wrn as Wrn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,6 +114,13 @@ class ConvPool(AbstractArch):
         return Pool(self.pool, (self.pool_size, self.pool_size), (stride, stride), self.pool_padding)
 
 
+def in_blocks(function: Callable[[Tensor], Tensor], x: Tensor, n_numbers: int) -> Tensor:
+    """``function(x)``, a block of rows at a time: one row needs ``n_numbers`` numbers on the way, and a block ``AT_ONCE``."""
+    rows = max(1, AT_ONCE.get(x.device.type, 2**20) // n_numbers)
+    blocks = x.tensor_split(max(1, -(-len(x) // rows)))
+    return torch.cat([function(block) for block in blocks])
+
+
 class EncodedConv2d(nn.Conv2d):
     """A convolution, its code and its pool, a block of rows at a time; with ``contrast``, of normalised windows."""
 
@@ -124,9 +132,7 @@ class EncodedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, maps, windows down, windows across)."""
-        rows = max(1, AT_ONCE.get(x.device.type, 2**20) // self.n_responses)
-        blocks = x.tensor_split(max(1, -(-len(x) // rows)))
-        return torch.cat([self.codes(self.responses(block)) for block in blocks])
+        return in_blocks(lambda block: self.codes(self.responses(block)), x, self.n_responses)
 
     def codes(self, z: Tensor) -> Tensor:
         """(N, filters, places down, places across) -> (N, maps, windows down, windows across)."""
