@@ -7,6 +7,8 @@ from typing import NamedTuple
 import pytest
 from hypothesis import settings
 
+from randfeat import config
+from tests import composing
 from tests.nursery import Nursery
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores: one thread each, and in what they start
@@ -22,13 +24,23 @@ class Done(NamedTuple):
     stderr: str
 
 
+@pytest.fixture(scope="session", autouse=True)
+def recipes_alone_are_composed_once():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(config, "_hydra", composing.compose)
+        yield
+
+
 @pytest.fixture
 def randfeat(tmp_path, monkeypatch, capsys):
-    """Runs the program in this process, in an empty folder: torch is imported once for all."""
+    """Runs the program in this process, in an empty folder: torch is imported once for all, and keeps its threads."""
+    import torch
+
     from randfeat.cli import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    threads = torch.get_num_threads()
 
     def call(*words):
         monkeypatch.setattr(sys, "argv", ["randfeat", *words])
@@ -36,7 +48,8 @@ def randfeat(tmp_path, monkeypatch, capsys):
             main()
         return Done(left.value.code, *capsys.readouterr())
 
-    return call
+    yield call
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

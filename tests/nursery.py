@@ -113,6 +113,8 @@ def until(happened, seconds: float = PATIENCE_S) -> bool:
 
 
 def main() -> None:
+    import composing
+    import sklearn.datasets  # noqa: F401
     import torch._dynamo  # noqa: F401
 
     import randfeat.cli.progress
@@ -120,13 +122,15 @@ def main() -> None:
     import randfeat.processes
     import randfeat.report.comparison
     import randfeat.report.render
-    from randfeat.config import compose
+    from randfeat import config
 
-    compose([])  # what Hydra imports when it is used
+    config._hydra = composing.compose
+    for words in ([], ["conf=elm"], ["arch=mlp", "solver=sgd", "twin=adam"], ["solver=ridge"]):
+        config.compose(words)  # what Hydra imports when it is used, and the parts alone
     known: dict[tuple[str, ...], list[randfeat.plan.RunSpec]] = {}
     specs_of = randfeat.plan.specs_of
     randfeat.plan.specs_of = lambda words, seeds=1: known.get(tuple(words)) or specs_of(words, seeds)
-    forkserver.set_forkserver_preload(["randfeat.processes", "randfeat.sweep", "torch._dynamo"])
+    forkserver.set_forkserver_preload(["randfeat.processes", "randfeat.sweep", "sklearn.datasets", "torch._dynamo"])
     forkserver.ensure_running()
     run_server = forkserver.ensure_running
     forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: None  # it is no child of the drivers

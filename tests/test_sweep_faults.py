@@ -175,14 +175,22 @@ def test_a_full_disk_ends_a_sweep_in_one_line_and_it_goes_on_when_there_is_room(
 LONG = ["sweep", "conf=elm", *SMALL, "arch.width=8", "--no-twin", "subset=all", "solver=sgd", "solver.batch_size=10"]
 
 
+UNTOUCHED = [*LONG, "solver.epochs=12", "--checkpoint", "0"]
+
+
+@pytest.fixture(scope="module")
+def whole(nursery, tmp_path_factory):
+    """What nobody disturbs leaves."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert nursery.run(folder, *UNTOUCHED).code == 0
+    return folder
+
+
 @pytest.mark.parametrize("harm", [None, lambda data: data[:-40] + bytes([data[-40] ^ 1]) + data[-39:], lambda data: b""])
-def test_a_fit_whose_driver_is_killed_goes_on_to_the_same_bits(nursery, tmp_path, harm):
-    words = [*LONG, "solver.epochs=12", "--checkpoint", "0"]
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    whole.mkdir()
+def test_a_fit_whose_driver_is_killed_goes_on_to_the_same_bits(nursery, whole, tmp_path, harm):
+    cut = tmp_path / "cut"
     cut.mkdir()
-    assert nursery.run(whole, *words).code == 0
-    driver = nursery.start(cut, *words)
+    driver = nursery.start(cut, *UNTOUCHED)
     assert until(lambda: list((cut / "results").glob("states/[0-9a-f]*")))
     time.sleep(0.1)
     driver.kill()
@@ -191,7 +199,7 @@ def test_a_fit_whose_driver_is_killed_goes_on_to_the_same_bits(nursery, tmp_path
     if harm:
         state.write_bytes(harm(state.read_bytes()))
     assert not (cut / "results/runs.jsonl").exists()
-    resumed = nursery.run(cut, *words)
+    resumed = nursery.run(cut, *UNTOUCHED)
     assert resumed.code == 0, resumed.stderr
     assert scores(cut) == scores(whole)
     (record,) = records_of(cut)

@@ -134,9 +134,12 @@ def test_frozen_zero_sets_what_is_frozen_of_partly_trained_tensors_and_no_other_
     for name, choice in selection.items():
         expected = weights[name].clone()
         if not isinstance(choice, bool):
-            frozen = torch.ones(expected.numel(), dtype=torch.bool)
-            frozen[sorted(entries(choice, expected.shape))] = False
-            expected.view(-1)[frozen] = 0
+            frozen = torch.ones(expected.shape, dtype=torch.bool)
+            if isinstance(choice, Entries):
+                frozen.view(-1)[choice.index] = False
+            else:
+                frozen[choice] = False
+            expected[frozen] = 0
         assert torch.equal(merged[name], expected)
 
 
