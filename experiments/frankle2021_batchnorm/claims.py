@@ -40,7 +40,8 @@ def published(row):
 def lines(rows):
     """A line per trained part, depth, width and length of training."""
     by = {"arm": "trained", "arch.depth": "depth", "arch.width": "width", "solver.epochs": "epochs"}
-    return cells(rows, by, MEANS, {"trained_params": "parameters", "params": "of"}, published)
+    table = cells(rows, by, MEANS, {"trained_params": "parameters", "params": "of"}, published)
+    return table.astype({name: "Int64" for name in ("parameters", "of") if name in table})
 
 
 def by_depth(rows):
