@@ -1,6 +1,7 @@
 """The study of norm layers: its plans, the paper's numbers in its tables, its claims on constructed numbers."""
 
 import math
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pandas as pd
 import pytest
 
 from randfeat.arch.resnet import Resnet
+from randfeat.config import compose
 from randfeat.run import parameters
+from randfeat.spec import RunSpec
 from randfeat.split import n_trained
 from randfeat.study.folder import load
-from randfeat.study.wanted import wanted
+from randfeat.study.wanted import spelled, wanted
 from randfeat.subset.simple import Norm
 from randfeat.typing import Task
 
@@ -118,6 +121,9 @@ def test_both_sizes_compose_and_each_network_counts_what_the_formula_says(quick,
         counted = parameters(first)
         expected = {BOTH: 448 * n + 224 + 2560 + 650, SHORTCUT: 2560 + 650, ALL: counted["params"]}
         assert counted["trained_params"] == expected.get(arm, (448 * n + 224) * width)
+    (one, *_) = [each for each in asked.runs if each.arm.name == BOTH]
+    ((key, words),) = spelled([one]).items()
+    assert RunSpec.from_mapping(compose(shlex.split(words))).key == key  # as a shell takes them
 
 
 @pytest.mark.parametrize("depth", PARAMS)
