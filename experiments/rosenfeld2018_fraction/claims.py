@@ -39,11 +39,7 @@ PUBLISHED = {
         "1 filter": {"random": 46.62, "zero": 10.0},
     },
 }
-HUNDRED = {
-    "all": {"none": 81.57},
-    "10 %": {"random": 73.2, "zero": 64.1},
-    "1 filter": {"random": 34.85, "zero": 3.43},
-}
+HUNDRED = {"all": {"none": 81.57}, "10 %": {"random": 73.2, "zero": 64.1}, "1 filter": {"random": 34.85, "zero": 3.43}}
 DIGITISED = {("cifar10", "alexnet", "10 %", "random"), ("cifar100", "wrn", "10 %", "random")}
 NORM = {"train": {"7 %": 71.5, "10 %": 68.8, "1 filter": 49.9}, "freeze": {"7 %": 48.4, "10 %": 55.4, "1 filter": 25.9}}
 BLOCK = {"stem": 64.76, "block1": 73.02, "block2": 76.32, "block3": 76.33, "head": 68.63}
@@ -172,24 +168,16 @@ def heads(rows):
     return whole_numbers(cells(labelled(rows), {"network": "network"}, MEANS, FACTS, lambda row: BLOCK["head"]))
 
 
-def gap(arch):
+def gap(rows, arch):
     """Everything trained less a tenth of the filters, the others random."""
-
-    def check(rows):
-        own = labelled(rows[rows["arch"] == arch])
-        return within(difference(cell(own, filters="all"), cell(own, filters="10 %", other="random")), high=8)
-
-    return check
+    own = labelled(rows[rows["arch"] == arch])
+    return difference(cell(own, filters="all"), cell(own, filters="10 %", other="random"))
 
 
-def gain(arch, label):
+def gain(rows, arch, label):
     """Random less zeroed rows."""
-
-    def sample(rows):
-        own = labelled(rows[rows["arch"] == arch])
-        return difference(cell(own, filters=label, other="random"), cell(own, filters=label, other="zero"))
-
-    return sample
+    own = labelled(rows[rows["arch"] == arch])
+    return difference(cell(own, filters=label, other="random"), cell(own, filters=label, other="zero"))
 
 
 def steps(rows):
@@ -207,15 +195,10 @@ def worst(found):
     return min(found, key=lambda each: (order.index(each.verdict), math.inf if math.isnan(each.low) else each.low))
 
 
-def learned(label):
+def learned(rows, label):
     """Norm layers learned less as drawn."""
-
-    def check(rows):
-        own = labelled(rows)
-        pair = [cell(own[own["subset.norm"] == norm], filters=label) for norm in ("train", "freeze")]
-        return within(difference(*pair), low=3)
-
-    return check
+    own = labelled(rows)
+    return difference(*(cell(own[own["subset.norm"] == norm], filters=label) for norm in ("train", "freeze")))
 
 
 def middle(rows):
@@ -234,7 +217,7 @@ def worth(arch, label):
         rule="random less zero, best epoch, is above 0",
         source=SOURCE,
         published=f"{theirs['random'] - theirs['zero']:+.2f}{digitised}",
-        check=lambda rows: within(gain(arch, label)(rows), low=0),
+        check=lambda rows: within(gain(rows, arch, label), low=0),
         arm="fraction",
     )
 
@@ -256,7 +239,7 @@ CLAIMS = [
             rule="all less 10 %, best epoch, is at most 8 points (the limit for small networks)",
             source=SOURCE,
             published=f"{PUBLISHED[arch]['all']['none'] - PUBLISHED[arch]['10 %']['random']:.2f}",
-            check=gap(arch),
+            check=lambda rows, arch=arch: within(gap(rows, arch), high=8),
             arm="fraction",
         )
         for arch in ("wrn", "densenet", "vgg")
@@ -268,7 +251,7 @@ CLAIMS = [
         rule="random less zero, best epoch, is within 0.5 points of 0",
         source=SOURCE,
         published="-0.08",
-        check=lambda rows: within(gain("wrn", "70 %")(rows), -0.5, 0.5),
+        check=lambda rows: within(gain(rows, "wrn", "70 %"), -0.5, 0.5),
         arm="fraction",
     ),
     Claim(
@@ -285,7 +268,7 @@ CLAIMS = [
             rule="learned less as drawn, best epoch, is at least 3 points",
             source=SOURCE,
             published=f"{NORM['train'][label] - NORM['freeze'][label]:+.1f}, digitised",
-            check=learned(label),
+            check=lambda rows, label=label: within(learned(rows, label), low=3),
             arm="norm",
         )
         for label in ("7 %", "10 %")
