@@ -145,9 +145,10 @@ def _section(outcome: Outcome, table: Table, numbers: pd.DataFrame) -> list[str]
     part = f" `{table.file}.csv` has {len(numbers)} lines; these are those with {shown}." if shown else ""
     again = ""
     if WORDS in numbers:
-        n = int(numbers["n"].iloc[0])
+        alone = any(arm.name == table.arm and not arm.twins for arm in outcome.study.plan.arms)
+        seeds = f"--seeds {int(numbers['n'].iloc[0])}{' --no-twin' if alone else ''}"
         again = (
-            f"The first line again: `randfeat sweep {numbers[WORDS].iloc[0]} --seeds {n}`. "
+            f"The first line again: `randfeat sweep {numbers[WORDS].iloc[0]} {seeds}`. "
             f"The words of the others are in `{table.file}.csv`."
         )
     pictures = [f"![{axes.file}]({axes.file}.png)" for axes, _ in _drawn(outcome) if axes.table == table.file]
