@@ -160,6 +160,16 @@ class Model:
                 self.recorders[name].momentum = momentum
             self.score_mode()
 
+    @contextlib.contextmanager
+    def statistics_kept(self) -> Iterator[None]:
+        """What norm layers record inside is taken back at the end, to the bit."""
+        before = {name: self.buffers[name].clone() for name in self.statistics}
+        try:
+            yield
+        finally:
+            for name, tensor in before.items():
+                self.buffers[name].copy_(tensor)
+
 
 @contextlib.contextmanager
 def complaints_in_words() -> Iterator[None]:

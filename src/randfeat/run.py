@@ -87,7 +87,7 @@ def run_one(
 def scored(model: Model, prefix: Prefix, fitted: Fitted) -> tuple[Fitted, dict[str, float]]:
     """The fit with its scores, once norm layers have recorded anew; none where it is not ok, or where they are not finite."""
     model.record_statistics(fitted.trained, prefix.blocks("train"), model.moving)
-    metrics = score(model, fitted.trained, prefix) if fitted.status == Status.OK else {}
+    metrics = score(model, fitted.trained, prefix) | fitted.metrics if fitted.status == Status.OK else {}
     if not all(map(math.isfinite, metrics.values())):
         return replace(fitted, status=Status.NON_FINITE, reason="the final scores were not finite"), {}
     return fitted, metrics
@@ -98,6 +98,9 @@ def finished(
 ) -> Run:
     """The run with its record."""
     chosen = {f"chosen/{name}": value for name, value in fitted.chosen.items()}
+    if spec.solver.scores_test and "test/accuracy" in metrics:
+        seen = [row["test/accuracy"] for row in fitted.curve]
+        metrics = metrics | {"test/best_accuracy": max([metrics["test/accuracy"], *seen])}
     record = new_record(spec, device, fitted, metrics | chosen, cost | parameters(spec))
     return Run(record, fitted.curve, _arrays(fitted.trained | _statistics(model)))
 
@@ -142,7 +145,8 @@ def prepared(spec: RunSpec, model: Model, data: Dataset, shelf: Shelf) -> Prefix
     shared = shelf.open(spec.network_key) and as_drawn
     (shelf if shared else Shelf()).record_statistics(model, data.train.x)
     seen_often = spec.solver.fits_everything and data.augment is None
-    splits = SPLITS if shared else SPLITS[:2] if seen_often else ()
+    often = SPLITS if spec.solver.scores_test else SPLITS[:2]
+    splits = SPLITS if shared else often if seen_often else ()
     outputs = kept(model, data, splits, shelf, shared=shared)
     return Prefix(model, data, outputs, shelf.once(model.units_below, model.device) if shared else alone)
 
@@ -169,7 +173,19 @@ def problem(
         once=prefix.once,
         buffers=_statistics(model),
         checkpoint=checkpoint,
+        test=test_accuracy(model, prefix) if spec.solver.scores_test and len(prefix.classes("test")) else None,
     )
+
+
+def test_accuracy(model: Model, prefix: Prefix) -> Callable[[Weights], float]:
+    """What scores the test rows in the middle of a fit as they are scored after it, and leaves the fit as it is."""
+
+    def accuracy_of(trained: Weights) -> float:
+        with model.statistics_kept():
+            model.record_statistics(trained, prefix.blocks("train"), model.moving)
+            return accuracy(model.scores(trained, prefix.blocks("test")), prefix.classes("test"))
+
+    return accuracy_of
 
 
 def score(model: Model, trained: Weights, prefix: Prefix) -> dict[str, float]:

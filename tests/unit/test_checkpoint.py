@@ -20,6 +20,7 @@ CASES = {
     "sgd": [
         *["arch=wrn", "arch.depth=10", "arch.dropout=0.3", "subset=fraction", "subset.fraction=0.4", "subset.norm=train"],
         *["data.flip=true", "data.crop_pad=1", "solver=sgd", "solver.weight_decay=0.01", "solver.keep=best"],
+        "solver.best_epoch=true",
     ],
     "adam": [
         *["arch=mlp", "arch.width=9", "arch.depth=2", "arch.norm=batch", "subset=order"],

@@ -210,6 +210,8 @@ def test_a_spread_in_words() -> None:
     [
         ("arch.depth", False, "arch.depth"),
         ("test/accuracy", True, "test accuracy % ± 95 %"),
+        ("test/best_accuracy", True, "best epoch on test % ± 95 %"),
+        ("cross_validation/accuracy", False, "cross-validated accuracy %"),
         ("twin test/accuracy", False, "twin %"),
         ("gap test/loss", True, "gap ± 95 %"),
         ("twin fit_s", False, "twin fit s"),
@@ -287,6 +289,14 @@ def test_accuracies_come_in_the_order_test_validation_training_and_losses_not_at
     scores = {"train/accuracy": 1.0, "val/accuracy": 0.5, "test/loss": 2.0, "test/accuracy": 0.25, "chosen/penalty": 1.0}
     labels = list(cells(comparison([a_record(metrics=scores)], [None])))
     assert labels[1:5] == ["test accuracy %", "val accuracy %", "train accuracy %", "kept %"]
+
+
+def test_the_best_epoch_stands_beside_the_test_accuracy_under_a_name_of_its_own() -> None:
+    scores = {"test/accuracy": 0.25, "test/best_accuracy": 0.5, "cross_validation/accuracy": 0.75, "train/accuracy": 1.0}
+    found = cells(comparison([a_record(metrics=scores)], [None]))
+    assert list(found)[1:5] == ["test accuracy %", "best epoch on test %", "cross-validated accuracy %", "train accuracy %"]
+    assert found["best epoch on test %"][0] == "50.00"
+    assert found["kept %"][0] == "-"
 
 
 @pytest.mark.parametrize(

@@ -41,11 +41,11 @@ CASES = {
     ],
     "rows, batch norm and augmentation": [
         ["arch=resnet", "arch.depth=8", "arch.width=4", "solver=sgd", "data.flip=true", "data.crop_pad=1"],
-        ["subset=fraction", "subset.fraction=0.3", "subset.rows=drawn", "seeds.subset=1"],
+        ["subset=fraction", "subset.fraction=0.3", "subset.rows=drawn", "seeds.subset=1", "solver.best_epoch=true"],
         ["subset=fraction", "subset.fraction=0.3", "subset.rows=drawn", "seeds.order=1", "seeds.weights=1"],
     ],
     "a prefix that is kept": [
-        ["arch=wrn", "arch.depth=10", "subset=middle", "solver=sgd"],
+        ["arch=wrn", "arch.depth=10", "subset=middle", "solver=sgd", "solver.best_epoch=true"],
         ["seeds.order=1"],
         ["seeds.weights=1", "seeds.order=2"],
     ],

@@ -16,7 +16,7 @@ from randfeat.report.tables import kept
 Pairs = list[tuple[Record | None, Record | None]]
 Line = tuple[str, str, str, str]
 
-_ACCURACIES = ("test/accuracy", "val/accuracy", "train/accuracy")
+_ACCURACIES = ("test/accuracy", "test/best_accuracy", "val/accuracy", "cross_validation/accuracy", "train/accuracy")
 _COSTS = ("fit_s", "total_s", "peak_mib")
 
 

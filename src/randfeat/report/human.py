@@ -15,6 +15,7 @@ DASH = "-"
 """Stands where nothing is on record."""
 
 _COLUMN = re.compile(r"(?:(?P<which>twin|gap) )?(?P<measure>\S+)(?: (?P<among>\S+=.*))?")
+_SCORES = {"test/best_accuracy": "best epoch on test", "cross_validation/accuracy": "cross-validated accuracy"}
 _HEADERS = {
     "kept": "kept %",
     "trained_params": "trained",
@@ -32,11 +33,14 @@ def human(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def header(name: str, with_interval: bool = False) -> str:
-    """What stands above a column: ``test accuracy % ± 95 %`` for ``test/accuracy`` with its interval."""
+    """What stands above a column: ``test accuracy % ± 95 %`` for ``test/accuracy`` with its interval.
+
+    An accuracy that the test rows chose says so: ``best epoch on test %``.
+    """
     if is_setting(name):
         return name
     which, measure, among = _parsed(name)
-    score = [which or measure.replace("/", " "), unit(measure)]
+    score = [which or _SCORES.get(measure, measure.replace("/", " ")), unit(measure)]
     words = score if "/" in measure else [which, _HEADERS.get(measure, measure)]
     return " ".join(filter(None, [*words, among, "± 95 %" if with_interval else ""]))
 

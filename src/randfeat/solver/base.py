@@ -58,6 +58,7 @@ class Problem:
         once: computes what fits on the same rows can share, such as a Gram matrix, unless another fit has done so.
         buffers: what moves while training beside the trained tensors, in place: the statistics of norm layers.
         checkpoint: where a fit by gradient steps leaves its state and takes it up; other fits begin anew.
+        test: trained tensors -> accuracy on the test rows, for the curve and nothing else; None unless it was asked for.
     """
 
     trained: Weights
@@ -76,6 +77,7 @@ class Problem:
     once: Once = alone
     buffers: Weights = field(default_factory=dict)
     checkpoint: Checkpoint = NEVER
+    test: Callable[[Weights], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Fitted:
         status: ``ok``, ``non_finite`` (the loss was), ``singular`` (the system had no unique solution) or ``out_of_memory``.
         reason: what happened, where the status is not ``ok``; or that a fit which counts ended before its minimum.
         curve: one mapping per epoch, or per penalty; under ``epoch`` how often the rows had been gone through.
-        chosen: what was chosen on the validation rows, such as the penalty or the epoch.
+        chosen: what was chosen, such as the penalty or the epoch.
+        metrics: scores that only the fit knows, by the names that they have in the record.
         earlier_s: seconds that went into it before an interruption.
     """
 
@@ -96,6 +99,7 @@ class Fitted:
     reason: str = ""
     curve: list[dict[str, float]] = field(default_factory=list)
     chosen: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
     earlier_s: float = 0.0
 
 
@@ -133,6 +137,11 @@ class AbstractSolver(Part):
     @abstractmethod
     def needs_validation(self) -> bool:
         """Whether it chooses something on validation rows."""
+
+    @property
+    def scores_test(self) -> bool:
+        """Whether the test rows are scored after every epoch; by default only the finished fit is."""
+        return False
 
     @property
     @abstractmethod

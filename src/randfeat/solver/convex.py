@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from itertools import accumulate
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,9 +18,12 @@ from randfeat.network import HEAD
 from randfeat.part import setting
 from randfeat.solver.base import Fitted, Problem, Step
 from randfeat.solver.descent import Descent, minimise
-from randfeat.solver.head import AbstractPenalised, best_on_validation, fitted
+from randfeat.solver.folds import folds, mean_accuracies, within, without
+from randfeat.solver.head import AbstractPenalised, best_on_validation, fitted, tried
 from randfeat.solver.objective import Loss, Objective
 from randfeat.solver.rows import Rows, training_rows
+
+OVERFLOW = "a product of features was not finite in this precision"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +36,30 @@ class AbstractConvex(AbstractPenalised):
             twentieth of it.
         iterations: at most so many passes over the rows for a penalty. Where they do not do, the run counts, and its reason
             says so.
+        choose: of several penalties that with the most rows right on the ``validation`` rows, or that with the best mean
+            accuracy over folds of the training rows, each predicted by a fit to the others (``cross_validation``); of equals
+            the largest.
+        folds: how many, stratified and drawn by the seed of the order.
 
-    Each penalty starts from the coefficients for the next larger one.
+    Each penalty starts from the coefficients for the next larger one. Cross-validation does so in every fold, then fits the
+    penalty that it chose to all rows, as that penalty alone would be; features that are kept are kept twice meanwhile.
     """
 
     penalty: tuple[float, ...] = setting((0.01, 0.1, 1.0, 10.0, 100.0, 1000.0), gt=0)
     tolerance: float = setting(1e-4, gt=0, lt=1)
     iterations: int = setting(1000, ge=1)
+    choose: Literal["validation", "cross_validation"] = "validation"
+    folds: int = setting(5, ge=2)
+
+    @property
+    def needs_validation(self) -> bool:
+        """See :class:`AbstractSolver`."""
+        return super().needs_validation and self.choose == "validation"
+
+    @property
+    def without_choice(self) -> str:
+        """See :class:`AbstractSolver`."""
+        return "solver.choose=cross_validation, or one penalty alone, as in solver.penalty=1"
 
     @property
     @abstractmethod
@@ -70,13 +92,47 @@ class AbstractConvex(AbstractPenalised):
         rows = training_rows(problem)
         if not rows.are_finite:
             return Fitted(problem.trained, status="non_finite", reason="a feature was not finite")
+        if len(self.penalties) > 1 and self.choose == "cross_validation":
+            return self._cross_validated(problem, rows)
+        return self._fitted(problem, rows)
+
+    def _cross_validated(self, problem: Problem, rows: Rows) -> Fitted:
+        fold_N = folds(problem.train.y_N, self.folds, problem.order)
+        ends: list[dict[float, Descent]] = [{} for _ in range(self.folds)]
+        accuracies = mean_accuracies([self._on_fold(problem, rows, fold_N, fold, ends[fold]) for fold in range(self.folds)])
+        if not accuracies:
+            return Fitted(problem.trained, status="non_finite", reason=OVERFLOW)
+        best = max(accuracies, key=lambda penalty: (accuracies[penalty], penalty))
+        curve, epoch = [], 0.0
+        for penalty, accuracy in accuracies.items():
+            epoch += sum(each[penalty].passes for each in ends)
+            curve.append({"epoch": epoch, "penalty": penalty, "cross_validation/accuracy": float(accuracy)})
+        last = replace(problem, watch=within(problem.watch, self.folds, self.folds + 1))
+        fitted = replace(self, penalty=(best,))._fitted(last, rows)
+        early = [caution for each in ends if (caution := _caution(best, each[best]))]
+        return replace(
+            fitted,
+            reason=fitted.reason or next(iter(early), ""),
+            curve=curve + [row | {"epoch": row["epoch"] + epoch} for row in fitted.curve],
+            metrics={"cross_validation/accuracy": float(accuracies[best])},
+        )
+
+    def _on_fold(
+        self, problem: Problem, rows: Rows, fold_N: Tensor, fold: int, ends: dict[float, Descent]
+    ) -> dict[float, Fraction]:
+        """The accuracy of each penalty on one fold, fitted to the others."""
+        part = replace(without(problem, rows, fold_N == fold), watch=within(problem.watch, fold, self.folds + 1))
+        path = self._path(part, training_rows(part), ends)
+        return {penalty: Fraction(n_right, len(part.val)) for penalty, _, n_right in tried(part, path)}
+
+    def _fitted(self, problem: Problem, rows: Rows) -> Fitted:
+        """The fit to these rows, with the penalty that is best on the validation rows or the only one."""
         ends: dict[float, Descent] = {}
         path = self._path(problem, rows, ends)
         best = best_on_validation(problem, path) if self.needs_validation else next(path, None)
         curve = _curve(ends)
         if best is None:
-            reason = "a product of features was not finite in this precision"
-            return Fitted(problem.trained, status="non_finite", reason=reason, curve=curve)
+            return Fitted(problem.trained, status="non_finite", reason=OVERFLOW, curve=curve)
         penalty, solution = best
         return replace(fitted(problem, solution, {"penalty": penalty}), curve=curve, reason=_caution(penalty, ends[penalty]))
 

@@ -32,6 +32,9 @@ class AbstractGradient(AbstractSolver):
         schedule, milestones, decay: see :func:`randfeat.solver.schedule.schedule`.
         label_smoothing: share of the target spread evenly over the classes.
         keep: the weights after the ``last`` epoch, or after the ``best`` one on the validation rows.
+        best_epoch: also score the test rows after every epoch and report the best accuracy, as some papers do. It chooses
+            nothing: all else is the same to the bit. Costs a pass over the test rows an epoch, and where norm layers use
+            their batch while training one over the training rows, which they record their statistics on.
     """
 
     epochs: int = setting(15, ge=1)
@@ -43,6 +46,7 @@ class AbstractGradient(AbstractSolver):
     decay: float = setting(0.2, gt=0, lt=1)
     label_smoothing: float = setting(0.0, ge=0, lt=1)
     keep: Literal["last", "best"] = "last"
+    best_epoch: bool = False
 
     @abstractmethod
     def optimizer(self, tensors: Iterable[Tensor]) -> Optimizer:
@@ -64,6 +68,11 @@ class AbstractGradient(AbstractSolver):
     def needs_validation(self) -> bool:
         """See :class:`AbstractSolver`."""
         return self.keep == "best"
+
+    @property
+    def scores_test(self) -> bool:
+        """See :class:`AbstractSolver`."""
+        return self.best_epoch
 
     @property
     def without_choice(self) -> str:

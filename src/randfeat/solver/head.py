@@ -123,12 +123,18 @@ def best_on_validation(problem: Problem, solutions: Iterable[tuple[float, Soluti
     """Of solutions by penalty the one with the most validation rows right; of equals, the first; None where there is none."""
     best: tuple[float, Solution] | None = None
     most = -1
+    for penalty, solution, n_right in tried(problem, solutions):
+        if n_right > most:
+            most, best = n_right, (penalty, solution)
+    return best
+
+
+def tried(problem: Problem, solutions: Iterable[tuple[float, Solution]]) -> Iterator[tuple[float, Solution, int]]:
+    """Each penalty and its solution with how many validation rows it gets right."""
     remaining = iter(solutions)
     while batch := list(islice(remaining, at_once(problem))):
         n_right = right(_scores(problem, [solution for _, solution in batch]), problem.val.y_N)
-        if max(n_right) > most:
-            most, best = max(n_right), batch[n_right.index(max(n_right))]
-    return best
+        yield from ((*pair, n) for pair, n in zip(batch, n_right, strict=True))
 
 
 def at_once(problem: Problem) -> int:

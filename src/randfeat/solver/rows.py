@@ -10,6 +10,7 @@ from torch import Tensor
 from randfeat.machine import fits
 from randfeat.network import HEAD
 from randfeat.solver.base import Problem
+from randfeat.typing import Examples
 
 
 class Rows:
@@ -38,6 +39,14 @@ class Rows:
     def are_finite(self) -> bool:
         """Whether every feature is a finite number. One pass."""
         return all(bool(phi_NP.isfinite().all()) for phi_NP, _ in self)
+
+    def part(self, is_in_N: Tensor) -> Examples:
+        """Some of the rows, as a problem's ``prepare`` takes them; where features are kept these, and nothing prepares them."""
+        y_N = self._problem.train.y_N[is_in_N]
+        if self._blocks is None:
+            return Examples(self._problem.train.x[is_in_N], y_N)
+        wanted = torch.split(is_in_N, [len(classes) for _, classes in self._blocks])
+        return Examples(torch.cat([phi_NP[some] for (phi_NP, _), some in zip(self._blocks, wanted, strict=True)]), y_N)
 
     def spanned(self) -> tuple[Rows, Tensor]:
         """The rows in coordinates of the space that they span, and its orthonormal basis (P, N): phi = coordinates @ basis'.

@@ -15,7 +15,7 @@ from torch import Tensor
 from randfeat.metrics import accuracy, cross_entropy
 from randfeat.solver.base import Fitted, Problem, Step
 from randfeat.solver.gradient import AbstractGradient
-from randfeat.solver.training import awaken, is_best, not_finite
+from randfeat.solver.training import awaken, is_best, not_finite, tested
 from randfeat.typing import Weights
 
 
@@ -24,7 +24,8 @@ class StackedProblem:
     """What S runs of one structure have to fit, on the same rows.
 
     Attributes:
-        runs: each as its solver would see it alone. Used of them: classes, streams, watches, and when tensors begin.
+        runs: each as its solver would see it alone. Used of them: classes, streams, watches, test accuracies, and when tensors
+            begin.
         trained: the tensors to fit, as drawn; (S, ...) each.
         train: numbers of training rows (S, B), those of each run -> inputs of the networks (S, B, ...).
         val: numbers of validation rows (B,) -> inputs of the networks (S, B, ...).
@@ -74,7 +75,7 @@ class StackedTraining:
         for epoch in range(1, epochs + 1):
             start = time.perf_counter()
             rates_S = [{"epoch": float(epoch), "lr": lr} for group in self.groups for lr in group.lr_S]
-            scores_S = [row | val for row, val in zip(self._epoch(epoch), self._validate(), strict=True)]
+            scores_S = [a | b | c for a, b, c in zip(self._epoch(epoch), self._validate(), self._test(), strict=True)]
             each_s = (time.perf_counter() - start) / len(self.solvers)
             finite_S = torch.stack([t.isfinite().flatten(1).all(1) for t in self.trained.values()]).all(0).tolist()
             for s in self._going:
@@ -152,6 +153,11 @@ class StackedTraining:
         rows = torch.split(torch.arange(self.n_val, device=y_N.device), self.solvers[0].batch_size)
         scores_SNK = torch.cat([self.problem.logits(self.trained, self.problem.val(rows_B)) for rows_B in rows], 1)
         return [{"val/loss": cross_entropy(s_NK, y_N), "val/accuracy": accuracy(s_NK, y_N)} for s_NK in scores_SNK]
+
+    def _test(self) -> list[dict[str, float]]:
+        """Each run by itself, as at the end."""
+        runs = enumerate(self.problem.runs)
+        return [{} if s in self.ended or run.test is None else tested(run, self._weights(s)) for s, run in runs]
 
 
 class _Group:

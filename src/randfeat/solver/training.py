@@ -53,7 +53,7 @@ class Training:
         """Train to the end, or to the epoch in which something stops being finite."""
         while len(self.curve) < self.solver.epochs:
             start = time.perf_counter() - self.epoch_s
-            row = self._epoch(start) | validate(self.problem, self.trained)
+            row = self._epoch(start) | validate(self.problem, self.trained) | tested(self.problem, self.trained)
             self.curve.append(row | {"epoch_s": time.perf_counter() - start})
             self.batch, self.epoch_s = 0, 0.0
             self.problem.watch(Step(row["epoch"], self.solver.epochs, row["train/loss"], row.get("val/accuracy")))
@@ -181,6 +181,11 @@ def validate(problem: Problem, trained: Weights) -> dict[str, float]:
         return {}
     scores_NK = torch.cat([problem.logits(trained, problem.prepare(block.x)) for block in problem.val.blocks()])
     return {"val/loss": cross_entropy(scores_NK, problem.val.y_N), "val/accuracy": accuracy(scores_NK, problem.val.y_N)}
+
+
+def tested(problem: Problem, trained: Weights) -> dict[str, float]:
+    """Accuracy on the test rows, where it was asked for."""
+    return {} if problem.test is None else {"test/accuracy": problem.test(trained)}
 
 
 def not_finite(row: Mapping[str, float], weights_are: bool) -> str:
