@@ -9,6 +9,7 @@ from randfeat.study import Claim, Table, cells, rank_correlation, slope_within, 
 PAPER = "Saxe et al. 2011"
 RANDOM, TRAINED = "test/accuracy", "twin test/accuracy"
 SHAPE = ("arch", "arch.kernels", "arch.pools", "arch.strides", "arch.depth", "arch.width", "arch.widen")
+LISTS = ("arch.kernels", "arch.pools", "arch.strides")
 WHOSE = "paper, 11 nets (digitised)"
 FIGURE_4 = [  # trained, random; CIFAR-10 in grey
     (40.88, 35.79),
@@ -23,7 +24,7 @@ FIGURE_4 = [  # trained, random; CIFAR-10 in grey
     (59.4, 53.25),
     (59.45, 48.05),
 ]
-BEST = {("[4]", "[3]", "[1]"): 53.2}
+BEST = {("4", "3", "1"): 53.2}
 PIXELS = 28.2
 
 
@@ -32,6 +33,11 @@ def shape(row):
     own = [row.get(name) for name in SHAPE]
     given = [each for each in own if not (each is None or each != each)]
     return " ".join(each if isinstance(each, str) else f"{each:g}" for each in given)
+
+
+def bare(rows):
+    """Lists of a number for each layer without their brackets."""
+    return rows.assign(**{name: rows[name].str.strip("[]") for name in LISTS})
 
 
 def named(rows, arm):
@@ -147,7 +153,7 @@ def worst_of_all(measure, rule):
 
 
 def falls(rows):
-    """Whether what the best sinusoid lacks falls with the side n of the image: its exponent, the slope of its log against log n."""
+    """Whether what the best sinusoid lacks falls with the side n of the image: its exponent, as a power of n."""
     own = rows[rows["unit"].str.startswith("6x6_")]
     gaps = own.assign(n=own["unit"].map(side)).pivot(index="seeds.weights", columns="n", values="valid_gap")
     return slope_within([math.log(n) for n in gaps], gaps, high=0)
@@ -169,7 +175,7 @@ def summary(rows):
     )
     own = own.assign(shared=own[RANDOM] - own["local"], gained=own[TRAINED] - own[RANDOM])
     lines = cells(
-        own,
+        bare(own),
         {"whose": "whose", "arch.kernels": "kernel", "arch.pools": "pool", "arch.strides": "stride"},
         {
             RANDOM: "random %",
@@ -209,7 +215,7 @@ def laws(rows):
     keys = zip(own["seeds.weights"], own["net"], strict=True)
     own = own.assign(less=own[RANDOM] - pd.Series([normal.at[key] for key in keys], index=own.index))
     by = {"init": "law", "arch.kernels": "kernel", "arch.pools": "pool", "arch.strides": "stride"}
-    return cells(own, by, {RANDOM: "random %", "less": "less Gaussian"})
+    return cells(bare(own), by, {RANDOM: "random %", "less": "less Gaussian"})
 
 
 def heads(rows):
@@ -224,7 +230,9 @@ def heads(rows):
     }
     keys = zip(raw.map({True: "raw", False: "shared"}), own["net"], own["seeds.weights"], strict=True)
     own = own.assign(
-        features=own["net"].mask(raw, "pixels"), ridge=[ridge.get(key, math.nan) for key in keys], c=1 / (2 * own["chosen/penalty"])
+        features=own["net"].mask(raw, "pixels"),
+        ridge=[ridge.get(key, math.nan) for key in keys],
+        c=1 / (2 * own["chosen/penalty"]),
     )
     means = {RANDOM: "svm %", "ridge": "ridge %"}
     facts = {"c": "mean C", "fit_s": "svm fit s"}
@@ -233,11 +241,12 @@ def heads(rows):
 
 def candidates(rows):
     """A line per two-layer network."""
-    own = named(rows, "search")
-    first = own["arch.kernels"].str[1:-3] + "x" + own["arch.kernels"].str[1:-3] + ", stride " + own["arch.strides"].str[1:-3]
-    by = {"layer 1": "layer 1", "arch.pools": "pools"}
+    own = bare(named(rows, "search"))
+    one = own.assign(**{name: own[name].str.split(",").str[0] for name in LISTS})
+    first = "kernel " + one["arch.kernels"] + ", stride " + one["arch.strides"] + ", pool " + one["arch.pools"]
     means = {"val/accuracy": "random val %", RANDOM: "random %", TRAINED: "trained %"}
-    return cells(own.assign(**{"layer 1": first}), by, means, {"total_s": "random s", "twin total_s": "trained s"})
+    seconds = {"total_s": "random s", "twin total_s": "trained s"}
+    return cells(own.assign(layer=first), {"layer": "layer 1"}, means, seconds)
 
 
 def search(rows):
