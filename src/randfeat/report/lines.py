@@ -11,6 +11,7 @@ from randfeat.report.statistics import CONFIDENCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axis
+    from matplotlib.axis import Axis as Scale
     from matplotlib.figure import Figure
 
 
@@ -107,9 +108,10 @@ def _frame(ax: Axis, axes: Axes) -> None:
     """Scales, labels, and the diagonal."""
     if axes.log:
         ax.set_yscale("log")
-        _plain(ax)
+        _plain(ax.yaxis)
     if axes.logx:
         ax.set_xscale("log")
+        _plain(ax.xaxis)
     if axes.equal:
         ends = [max(ax.get_xlim()[0], ax.get_ylim()[0]), min(ax.get_xlim()[1], ax.get_ylim()[1])]
         ax.plot(ends, ends, color="grey", linewidth=0.8, linestyle=":", zorder=0)
@@ -129,12 +131,12 @@ def _legend(picture: Figure, axes: Axes) -> None:
     )
 
 
-def _plain(ax: Axis) -> None:
+def _plain(scale: Scale) -> None:
     """Ticks such as 1.4 in place of 1.4 x 10^0 on a logarithmic axis of less than a decade."""
-    low, high = ax.get_ylim()
+    low, high = scale.get_view_interval()
     if high < 10 * low:
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter("{x:g}")
+        scale.set_major_formatter("{x:g}")
+        scale.set_minor_formatter("{x:g}")
 
 
 def _split(table: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
