@@ -22,6 +22,9 @@ from randfeat.store import Store
 CPU = torch.device("cpu")
 SMALL = ["conf=elm", "arch.width=20", "data.n_train=200"]
 PER_ARCH = {
+    "alexnet": ["arch.width=4", "data.resize=32"],
+    "densenet": ["arch.depth=10", "arch.growth=4"],
+    "plain": ["arch.depth=4", "arch.width=6"],
     "conv_pool": ["arch.width=4"],
     "lenet": ["data.resize=12"],
     "mlp": ["arch.depth=2", "arch.width=9", "arch.norm=batch"],

@@ -348,3 +348,11 @@ def test_a_step_in_pieces_holds_no_more_rows_at_once_than_a_piece(monkeypatch):
     run_one(spec, CPU, data_folder(None), pieces=4)
     assert max(most) == 15
     assert sum(most) == 180
+
+
+def test_the_share_of_small_gains_counts_those_that_start_and_stay_at_zero():
+    words = ["arch=resnet", "arch.depth=8", "arch.width=4", "subset=norm", "init.branches=zero", "solver=sgd"]
+    metrics = run(spec_of(*words, "solver.epochs=1", "solver.lr=1e-5")).record.metrics
+    n_branch_ends, n_gains = 4 + 8 + 16, 4 + 2 * (4 + 8 + 16) + 8 + 16
+    assert metrics["gamma/small"] == pytest.approx(n_branch_ends / n_gains)
+    assert "gamma/small" not in run(spec_of("arch=mlp", "arch.width=8")).record.metrics

@@ -18,9 +18,9 @@ from randfeat.data import Dataset
 from randfeat.errors import ResultsError
 from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
-from randfeat.metrics import accuracy, cross_entropy
+from randfeat.metrics import accuracy, cross_entropy, small_share
 from randfeat.model import Model, channels_last, order_channels_last
-from randfeat.network import Network
+from randfeat.network import Network, Role, roles
 from randfeat.prefix import SPLITS, Prefix, kept
 from randfeat.record import Record, Status
 from randfeat.seeds import stream
@@ -189,7 +189,7 @@ def test_accuracy(model: Model, prefix: Prefix) -> Callable[[Weights], float]:
 
 
 def score(model: Model, trained: Weights, prefix: Prefix) -> dict[str, float]:
-    """Accuracy and mean cross-entropy on the training, validation and test rows."""
+    """Accuracy and mean cross-entropy on the training, validation and test rows; how many of the gains that train are small."""
     metrics: dict[str, float] = {}
     for name in SPLITS:
         y_N = prefix.classes(name)
@@ -197,7 +197,8 @@ def score(model: Model, trained: Weights, prefix: Prefix) -> dict[str, float]:
             scores_NK = model.scores(trained, prefix.blocks(name))
             metrics[f"{name}/accuracy"] = accuracy(scores_NK, y_N)
             metrics[f"{name}/loss"] = cross_entropy(scores_NK, y_N)
-    return metrics
+    gains = [trained[name] for name, role in roles(model.net).items() if role is Role.GAIN and name in trained]
+    return metrics | ({"gamma/small": small_share(gains)} if gains else {})
 
 
 def score_again(

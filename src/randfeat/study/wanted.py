@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,6 +110,6 @@ def _absent(name: str, folder: Path) -> bool:
 
 
 def spelled(runs: list[Asked]) -> dict[str, str]:
-    """The words of every cell, by the key of its first run."""
+    """The words of every cell as a shell takes them, by the key of its first run."""
     composed = functools.cache(compose)
-    return {key: " ".join(words_of(first, composed)) for key, first in {each.first.key: each.first for each in runs}.items()}
+    return {key: shlex.join(words_of(first, composed)) for key, first in {each.first.key: each.first for each in runs}.items()}
