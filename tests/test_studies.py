@@ -139,7 +139,7 @@ def test_the_smoke_plan_of_a_study_of_probes_runs_and_one_seed_decides_nothing(n
     n = {claim.name: finding.n for claim, finding in outcome.findings}
     assert set(n.values()) <= {1, 4}
     assert {str(f.verdict) for _, f in outcome.findings if f.n == 1} == {"undecided"}
-    text = page(outcome, tmp_path, facts(outcome, "randfeat reproduce", quick=True))
+    text = page(outcome, facts(outcome, "randfeat reproduce", quick=True))
     assert all(claim.name in text and claim.rule.replace("|", "\\|") in text for claim in study.claims)
     assert "**Quick" in text
     ((_, table),) = outcome.tables
@@ -290,6 +290,16 @@ def test_what_is_on_record_is_checked_without_a_run(tmp_path, randfeat):
     assert "Not run yet" in (folder / "README.md").read_text()
     assert not (folder / "runs.jsonl").exists()
     assert randfeat("reproduce", "--index").returncode == 0
+    facts = folder / "facts.json"
+    facts.write_text(facts.read_text().replace('"runs": 0', '"runs": 12'))
+    page = (folder / "README.md").read_text()
+    refused = randfeat("reproduce", "nobody2000_signal", "--check")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "error: none of the 12 runs that results/nobody2000_signal/README.md stands on is there. "
+        "Leave --check out to make them.\n",
+    )
+    assert (folder / "README.md").read_text() == page
     index = (tmp_path / "results/README.md").read_text()
     assert "| [nobody2000_signal](nobody2000_signal/README.md) | 0 | 0 | 2 | not run yet |" in index
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import pandas as pd
 import pytest
 import torch
 
@@ -45,7 +46,7 @@ def test_both_plans_of_a_study_compose_and_without_runs_nothing_is_decided(name,
     study = load(name)
     outcome = on_record(study, wanted(study.plan, quick, data_folder(None)), tmp_path)
     assert {(str(finding.verdict), finding.n) for _, finding in outcome.findings} == {("undecided", 0)}
-    assert "Not run yet" in page(outcome, tmp_path, facts(outcome, "randfeat reproduce", quick))
+    assert "Not run yet" in page(outcome, facts(outcome, "randfeat reproduce", quick))
 
 
 @pytest.mark.parametrize("name", OF_RUNS)
@@ -63,4 +64,4 @@ def test_a_study_whose_first_runs_alone_are_there_has_a_page_and_decides_nothing
     assert all(claim.name.replace("|", "\\|") in text for claim in study.claims)
     for table, numbers in outcome.tables:
         assert table.title in text
-        assert {int(n) for n in numbers.get("n", [1])} <= {0, 1}
+        assert set(numbers.get("n", pd.Series([1])).dropna()) <= {0, 1}

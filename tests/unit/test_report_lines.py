@@ -70,3 +70,12 @@ def test_both_axes_have_intervals_and_a_row_without_x_has_no_point():
     assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_xscale()) == ("depth, layers", "growth, times", "log")
     diagonal = next(line for line in ax.lines if line.get_linestyle() == ":")
     assert diagonal.get_xdata().tolist() == diagonal.get_ydata().tolist()
+
+
+def test_ticks_of_less_than_a_decade_are_plain_on_either_axis():
+    (ax,) = lines(TABLE[TABLE["law"] == "he"], Axes("layer", "growth", log=True, logx=True)).axes
+    for scale in (ax.xaxis, ax.yaxis):
+        assert [scale.get_minor_formatter()(tick) for tick in (1.2, 20.0)] == ["1.2", "20"]
+    wide = TABLE[TABLE["law"] == "he"].assign(layer=[1.0, 1000.0])
+    (ax,) = lines(wide, Axes("layer", "growth", log=True, logx=True)).axes
+    assert ax.xaxis.get_major_formatter()(100.0) == "100"

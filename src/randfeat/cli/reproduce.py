@@ -57,6 +57,7 @@ def reproduce(
     plan = wanted(loaded.plan, quick, folder)
     if check:
         outcome = on_record(loaded, plan, target)
+        _refuse_a_loss(outcome, target)
     else:
         shop = Shop(target, device_of(device), folder, asked.crew(folder, Store(target)), asked.stacks)
         outcome = _carried_out(loaded, plan, shop, quiet)
@@ -67,6 +68,20 @@ def reproduce(
     _show(outcome, quick)
     print(f"Written to {target}.")
     raise typer.Exit({"holds": 0, "fails": 1, "undecided": 3}[outcome.verdict])
+
+
+def _refuse_a_loss(outcome: Outcome, target: Path) -> None:
+    """A page is not written over by one without its numbers."""
+    from randfeat.study.facts import FILE, read
+
+    if not (target / FILE).is_file():
+        return
+    before = read(target)
+    for kind, n, found in (("runs", before.runs, outcome.runs), ("probes", before.probes, outcome.probes)):
+        if n and not found:
+            raise ConfigError(
+                f"none of the {n:,} {kind} that {target / 'README.md'} stands on is there. Leave --check out to make them."
+            )
 
 
 def _carried_out(study: Study, plan: Wanted, shop: Shop, quiet: bool) -> Outcome:

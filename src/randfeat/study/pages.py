@@ -106,7 +106,7 @@ def write_all(outcome: Outcome, folder: Path, command: str, quick: bool) -> None
         save(lines(numbers, axes), folder / f"{axes.file}.png")
     facts.write(known, folder)
     with replaced(folder / "README.md") as path:
-        path.write_text(page(outcome, folder, known), encoding="utf-8")
+        path.write_text(page(outcome, known), encoding="utf-8")
 
 
 def _drawn(outcome: Outcome) -> Iterator[tuple[Axes, pd.DataFrame]]:
@@ -118,7 +118,7 @@ def _drawn(outcome: Outcome) -> Iterator[tuple[Axes, pd.DataFrame]]:
             yield axes, own
 
 
-def page(outcome: Outcome, folder: Path, known: Facts) -> str:
+def page(outcome: Outcome, known: Facts) -> str:
     """The README, in Markdown."""
     plan = outcome.study.plan
     quick = known.size == "quick"
@@ -128,7 +128,7 @@ def page(outcome: Outcome, folder: Path, known: Facts) -> str:
         f"{plan.paper}.",
         plan.claimed,
         f"```\n{known.command}\n```",
-        _facts(outcome, folder, known),
+        _facts(outcome, known),
         "## Claims",
         pipe(claims_words(claims_table(outcome)), claims_table(outcome)),
         _RULE,
@@ -169,14 +169,12 @@ def pipe(words: pd.DataFrame, table: pd.DataFrame) -> str:
     return "\n".join([head, "| " + " | ".join(sides) + " |", *lines])
 
 
-def _facts(outcome: Outcome, folder: Path, known: Facts) -> str:
+def _facts(outcome: Outcome, known: Facts) -> str:
     """What it took, in a list."""
     listed = [
         f"{known.runs:,} runs" if known.runs else "",
         f"{known.probes:,} probes of random networks" if known.probes else "",
     ]
-    file = folder / "probes.jsonl"
-    size = f", {file.stat().st_size / 2**20:.1f} MiB" if file.exists() else ""
     lines = [
         f"{' and '.join(filter(None, listed))}, up to {known.seeds:,} seeds each: {known.seconds:,.0f} s in all, "
         f"the last on {known.date}."
@@ -184,7 +182,7 @@ def _facts(outcome: Outcome, folder: Path, known: Facts) -> str:
         else "Not run yet: every claim is undecided.",
         f"Hardware: {'; '.join(known.hardware)}." if known.hardware else "",
         f"Versions: {'; '.join(known.versions)}." if known.versions else "",
-        f"`probes.jsonl` has a line for each probe{size}. It is not in the repository; the command makes it again."
+        "`probes.jsonl` has a line for each probe. Where it is large it is not in the repository; the command makes it again."
         if known.probes
         else "",
         *(f"Left out: {arm}, {why}." for arm, why in outcome.wanted.left_out.items()),

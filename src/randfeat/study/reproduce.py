@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ from randfeat.claims import Claim, Finding, Verdict
 from randfeat.crew import AbstractCrew
 from randfeat.errors import ConfigError
 from randfeat.probing import probe_missing
-from randfeat.record import Record
+from randfeat.record import Record, Status
 from randfeat.store import Store
 from randfeat.study.folder import Study
 from randfeat.study.numbers import ARM, of_probes, of_runs
@@ -121,19 +121,45 @@ def on_record(study: Study, wanted: Wanted, folder: Path) -> Outcome:
     if runs:
         numbers.append(of_runs(wanted.runs, runs, spelled(wanted.runs)))
     whole = pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame({ARM: []})
-    tables = [(each, _made(study.name, each.title, each.arm, each.make, whole)) for each in study.tables]
-    findings = [
-        (claim, _made(study.name, claim.name, claim.arm, claim.check, whole) or Finding.nothing()) for claim in study.claims
-    ]
+    part = _Numbers(
+        study.name, whole, _lacking(wanted, probed.keys() | {key for key, run in ran.items() if run.status is Status.OK})
+    )
+    tables = [(each, part.made(each.title, each.arm, each.make)) for each in study.tables]
+    findings = [(claim, part.made(claim.name, claim.arm, claim.check) or Finding.nothing()) for claim in study.claims]
     shown = [(table, lines) for table, lines in tables if lines is not None and len(lines)]
     return Outcome(study, wanted, [record for record, _ in there], runs, shown, findings)
 
 
-def _made(study: str, what: str, arm: str, make: Callable[[pd.DataFrame], T], whole: pd.DataFrame) -> T | None:
-    """Of the numbers of an arm, without the columns that it does not have; None where there are none."""
-    own = whole[whole[ARM] == arm].dropna(axis=1, how="all") if arm else whole
-    try:
-        return make(own) if len(own) else None
-    except _MISTAKES as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"{what!r} of {study} cannot be made of its numbers: {reason}.") from error
+def _lacking(wanted: Wanted, there: Set[str]) -> set[str]:
+    """The arms of which something is not on record, or has no scores."""
+    probes = {probed.arm for spec, probed in wanted.probes if spec.key not in there}
+    runs = {
+        each.arm.name for each in wanted.runs if not {each.spec.key, *([each.spec.twin.key] if each.arm.twins else [])} <= there
+    }
+    return probes | runs | {*wanted.left_out}
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of a study.
+
+    Attributes:
+        study: its name.
+        whole: of all arms.
+        lacking: the arms that are not whole.
+    """
+
+    study: str
+    whole: pd.DataFrame
+    lacking: set[str]
+
+    def made(self, what: str, arm: str, make: Callable[[pd.DataFrame], T]) -> T | None:
+        """Of the numbers of an arm, without the columns that it does not have; None where what there is does not do."""
+        own = self.whole[self.whole[ARM] == arm].dropna(axis=1, how="all") if arm else self.whole
+        try:
+            return make(own) if len(own) else None
+        except _MISTAKES as error:
+            if self.lacking if not arm else arm in self.lacking:
+                return None
+            reason = f"{type(error).__name__}: {error}"
+            raise ConfigError(f"{what!r} of {self.study} cannot be made of its numbers: {reason}.") from error
