@@ -36,7 +36,7 @@ def ls(
         for name, description in found.items():
             where = f" [{whereabouts(name, folder)}]" if shelf == "data" else ""
             label = f"{'' if family else '  '}{name:{wide}}  "
-            print(_folded(label, f"{description}{where}"))
+            print(folded(label, f"{description}{where}"))
     if family is None:
         print(f"results:\n  {results}  {_count(results)}")
 
@@ -52,7 +52,7 @@ def _count(results: Path) -> str:
     return f"{len(records)} runs on record, {failed} of them failed{torn}"
 
 
-def _folded(label: str, words: str) -> str:
+def folded(label: str, words: str) -> str:
     """One line; on a terminal folded to its width, under the description's first word."""
     if not sys.stdout.isatty():
         return label + words

@@ -118,12 +118,13 @@ def _indexed(study: str | None, results: Path | None) -> None:
 
 
 def _listed() -> None:
+    from randfeat.cli.ls import folded
     from randfeat.study.folder import load_plan, studies
 
     found = studies()
     wide = max(map(len, found), default=0)
     for name, folder in found.items():
-        print(f"{name:{wide}}  {load_plan(folder).title}")
+        print(folded(f"{name:{wide}}  ", load_plan(folder).title))
 
 
 def _show(outcome: Outcome, quick: bool) -> None:
