@@ -49,6 +49,9 @@ def test_a_changed_verdict_makes_it_stale(tmp_path):
     file = tmp_path / "results" / name / "claims.csv"
     file.write_text(file.read_text().replace(",holds,", ",fails,", 1))
     assert page(index(tmp_path / "results")) != before
+    file.write_text(file.read_text().replace(",fails,", ",maybe,", 1))
+    with pytest.raises(ResultsError, match="maybe"):
+        index(tmp_path / "results")
     file.write_text("nothing\n")
     with pytest.raises(ResultsError, match=r"claims\.csv cannot be read"):
         index(tmp_path / "results")

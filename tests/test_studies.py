@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from randfeat.study.facts import facts
 from randfeat.study.folder import load, load_folder, studies
 from randfeat.study.pages import page
 from randfeat.study.plan import Size
-from randfeat.study.reproduce import Outcome, Shop, on_record, probe
+from randfeat.study.reproduce import Outcome, Shop, on_record, probe, run
 from randfeat.study.wanted import Wanted, wanted
 from randfeat.sweep import recalling
 from randfeat.work import Worker
@@ -58,7 +59,7 @@ figures:
   - {x: trained accuracy %, y: test accuracy %, equal: true, joined: false, file: scatter}
 """
 RUN_CLAIMS = """\
-from randfeat.study import Claim, Table, cells, paired, rank_correlation, within
+from randfeat.study import Claim, Table, cells, within
 
 def table(rows):
     means = {"test/accuracy": "test accuracy %", "twin test/accuracy": "trained accuracy %"}
@@ -246,7 +247,7 @@ def test_a_quick_study_goes_elsewhere_and_says_that_it_is_one(tmp_path, randfeat
 
 
 def test_a_study_without_claims_is_undecided():
-    outcome = Outcome(load(OF_PROBES[0]), Wanted([], []), [], {}, [], [])
+    outcome = Outcome(load(OF_PROBES[0]), Wanted([], [], Size(1)), [], {}, [], [])
     assert outcome.verdict == "undecided"
 
 
@@ -282,6 +283,70 @@ def test_a_study_of_runs_shares_twins_and_leaves_out_what_is_not_there(tmp_path,
     assert (folder / "runs.jsonl").read_text().splitlines() == runs  # the words are those of the line
 
 
+def test_while_runs_are_missing_a_claim_is_undecided_and_damaged_lines_are_told(tmp_path, randfeat, recorded, monkeypatch):
+    monkeypatch.setenv("RANDFEAT_DATA", str(tmp_path / "nothing"))
+    (write(tmp_path, plan=RUNS) / "claims.py").write_text(RUN_CLAIMS)
+    name = "nobody2000_signal"
+    shutil.copytree(recorded, tmp_path / f"results/{name}-quick")
+    randfeat("reproduce", name, "--quick", "--check")
+    file, page = (tmp_path / f"results/{name}-quick" / each for each in ("runs.jsonl", "README.md"))
+    whole, lines = page.read_text(), file.read_text().splitlines(keepends=True)
+    assert "- 24 runs, " in whole
+    assert "shallow is no worse | holds |" in whole
+    file.write_text("".join(lines[:-1]) + "{torn")
+    done = randfeat("reproduce", name, "--quick", "--check")
+    assert done.returncode == 2
+    assert "note: " in done.stderr
+    assert f"error: results/{name}-quick/README.md stands on 24 runs, and 23 are there." in done.stderr
+    assert page.read_text() == whole
+    (page.parent / "facts.json").unlink()
+    assert randfeat("reproduce", name, "--quick", "--check").returncode == 3
+    assert "- 23 of 24 runs, " in page.read_text()
+    assert "shallow is no worse | undecided |" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "message"),
+    [
+        ("study.yaml", "title: A random", "notes: 3\ntitle: A random", "notes must be text, got 3."),
+        ("study.yaml", "line: init", "line: inti", "draws 'inti', which table summary does not have. Did you mean 'init'?"),
+        ("study.yaml", "figures:", "shown: depthh == 1\nfigures:", "shown of nobody2000_signal cannot be asked of its table"),
+        ("claims.py", "within(wide[1] - wide[2], low=-50)", "True", "cannot be made of its numbers: TypeError: it is bool"),
+        ("claims.py", "within(wide[1] - wide[2], low=-50)", "withn(1)", "cannot be made of its numbers: NameError"),
+        (
+            "claims.py",
+            "within(wide[1] - wide[2], low=-50)",
+            "within(wide[1], 5, 4)",
+            "no number lies between the limits 5 and 4",
+        ),
+        ("claims.py", "CLAIMS = [", "raise SystemExit(0)\nCLAIMS = [", "claims.py cannot be loaded: SystemExit"),
+        ("claims.py", "CLAIMS = [", "CLAIMS, NONE = [], [", "claims.py has no CLAIMS"),
+    ],
+)
+def test_a_mistake_in_a_study_of_runs_is_one_line(file, before, after, message, tmp_path, randfeat, recorded):
+    own = write(tmp_path, plan=RUNS)
+    (own / "claims.py").write_text(RUN_CLAIMS)
+    shutil.copytree(recorded, tmp_path / "results/nobody2000_signal-quick")
+    text = (own / file).read_text()
+    assert before in text
+    (own / file).write_text(text.replace(before, after, 1))
+    done = randfeat("reproduce", "nobody2000_signal", "--quick", "--check")
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """The records of the study of runs at its quick size."""
+    folder = tmp_path_factory.mktemp("recorded")
+    own = write(folder, plan=RUNS)
+    (own / "claims.py").write_text(RUN_CLAIMS)
+    plan = wanted(load_folder(own).plan, True, folder / "nothing")
+    run(plan, shop(folder / "results"))
+    return folder / "results"
+
+
 def test_what_is_on_record_is_checked_without_a_run(tmp_path, randfeat):
     (write(tmp_path, plan=RUNS) / "claims.py").write_text(RUN_CLAIMS)
     done = randfeat("reproduce", "nobody2000_signal", "--check")
@@ -296,8 +361,8 @@ def test_what_is_on_record_is_checked_without_a_run(tmp_path, randfeat):
     refused = randfeat("reproduce", "nobody2000_signal", "--check")
     assert (refused.returncode, refused.stderr) == (
         2,
-        "error: none of the 12 runs that results/nobody2000_signal/README.md stands on is there. "
-        "Leave --check out to make them.\n",
+        "error: results/nobody2000_signal/README.md stands on 12 runs, and 0 are there. "
+        "Leave --check out to make the others.\n",
     )
     assert (folder / "README.md").read_text() == page
     index = (tmp_path / "results/README.md").read_text()

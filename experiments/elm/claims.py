@@ -35,7 +35,8 @@ RF_POINTS = [("both, published", 1600, 97.7), ("both, published", 8000, 98.9)]
 ML_POINTS = [("ML-ELM, published", 15000, 99.03)]
 PATCH_POINTS = [
     ("Coates and Ng, published", math.nan, 79.1),
-    *(("nearest, published", n, best) for n, best in {512: 78.5, 1024: 80.45, 2048: 82.7, 4096: 83.75, 16384: 85.6}.items()),
+    *(("nearest, published (ablation)", n, best) for n, best in {512: 78.5, 1024: 80.45, 2048: 82.7, 4096: 83.75}.items()),
+    *(("nearest, published", n, best) for n, best in {2048: 82.3, 16384: 85.6}.items()),
     ("nearest, Gaussian, published", math.nan, 78.6),
 ]
 
@@ -238,6 +239,15 @@ def number(name, value, low, high):
     return lambda rows: within(by_seed(rows, name, [value])[value], low, high)
 
 
+def time_ratio(rows):
+    """Seconds of training everything over those of the closed form, the mean over numbers of units, seed by seed."""
+    if "twin fit_s" not in rows:
+        return within([])
+    ratios = rows.assign(ratio=rows["twin fit_s"] / rows["fit_s"])
+    by_seed = ratios.pivot(index="seeds.weights", columns="arch.width", values="ratio")
+    return within(by_seed.mean(axis=1, skipna=False), low=1)
+
+
 def norb(rows):
     """A row per seed, a column per law."""
     return by_seed(rows, "init", ["orthogonal", "gaussian"])
@@ -311,9 +321,9 @@ CLAIMS = [
     ),
     Claim(
         name="the closed form takes less time than training everything",
-        rule="seconds of the twin's fit over those of the closed form, its features among them, above 1",
+        rule="seconds of the twin's fit over those of the closed form, its features among them, the mean over widths, above 1",
         source="direction after Huang et al. 2006",
-        check=lambda rows: within(rows["twin fit_s"] / rows["fit_s"] if "twin fit_s" in rows else [], low=1),
+        check=time_ratio,
         arm="seconds",
     ),
     Claim(
@@ -394,7 +404,7 @@ CLAIMS = [
         name="twice as many patches are better",
         rule=f"whitened patches, the least step from one number to the next, {PAIRED}",
         source=f"{THIRY}, direction",
-        published="+1 to +2 points",
+        published="+1.1 to +2.3 points",
         check=lambda rows: grows(with_filters(rows)[lambda own: own["filters"] == WHITENED], "arch.width"),
     ),
     Claim(

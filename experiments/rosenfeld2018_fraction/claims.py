@@ -140,7 +140,7 @@ def parameters(rows):
     made = pd.concat([ours, pd.DataFrame(paper)], ignore_index=True)
     whole = made.groupby("network")["trained"].transform("max")
     made["share %"] = made["share %"].fillna(100 * made["trained"] / whole)
-    return whole_numbers(made.assign(n=made["n"].fillna(1).astype(int), words=made["words"].fillna("-")))
+    return whole_numbers(made.assign(words=made["words"].fillna("-")))
 
 
 def whole_numbers(made):

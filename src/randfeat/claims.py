@@ -68,8 +68,14 @@ def within(sample: Iterable[float], low: float = -math.inf, high: float = math.i
     """Whether a mean lies between two limits: by its 95 % interval over the sample.
 
     Holds if the whole interval lies between them, fails if none of it does, is undecided if it straddles a limit or the
-    sample has fewer than two values. A number has two limits; a direction has one, 0 say, and a sample of differences.
+    sample has fewer than two values; without a limit nothing is decided. A number has two limits; a direction has one, 0
+    say, and a sample of differences.
+
+    Raises:
+        ValueError: several numbers have one index, as those of one seed do, or no number lies between the limits.
     """
+    if isinstance(sample, pd.Series) and sample.index.has_duplicates:
+        raise ValueError("several numbers have one index, as runs of one seed do: take their mean first")
     summary = interval(sample)
     return judged(summary.mean, summary.half_width, summary.n, low, high)
 
@@ -103,7 +109,8 @@ def rank_correlation(x: Iterable[float], y: Iterable[float], low: float = -math.
 
     Its interval is that of Fisher's ``z = atanh(rho)`` with the standard error ``sqrt((1 + rho**2 / 2) / (n - 3))``, whose
     coverage holds for non-normal pairs; n counts the pairs, ties have mean ranks. A pair with a value missing is left out;
-    fewer than four pairs, or one side without variation, decide nothing.
+    fewer than four pairs, or one side without variation, decide nothing. Pairs in exactly one order have the interval of the
+    next lower value, that of one exchange of neighbours.
 
     See: Spearman, American Journal of Psychology 15 (1904); Bonett and Wright, Psychometrika 65 (2000).
     """
@@ -112,18 +119,25 @@ def rank_correlation(x: Iterable[float], y: Iterable[float], low: float = -math.
     rho = float(pairs["x"].rank().corr(pairs["y"].rank())) if n > 1 else math.nan
     if n < 4 or math.isnan(rho):
         return Finding(Verdict.UNDECIDED, rho, math.nan, math.nan, n)
-    z = math.atanh(max(-1 + 1e-12, min(1 - 1e-12, rho)))
-    reach = float(ndtri((1 + CONFIDENCE) / 2)) * math.sqrt((1 + rho**2 / 2) / (n - 3))
-    return _between(rho, (math.tanh(z - reach), math.tanh(z + reach)), n, low, high)
+    next_to_one = 1 - 12 / (n * (n**2 - 1))
+    inside = max(-next_to_one, min(next_to_one, rho))
+    z = math.atanh(inside)
+    reach = float(ndtri((1 + CONFIDENCE) / 2)) * math.sqrt((1 + inside**2 / 2) / (n - 3))
+    ends = max(-1.0, math.tanh(z - reach)), min(1.0, max(rho, math.tanh(z + reach)))
+    return _between(rho, (min(rho, ends[0]), ends[1]), n, low, high)
 
 
 def judged(estimate: float, half_width: float, n: int, low: float = -math.inf, high: float = math.inf) -> Finding:
     """The same for an estimate whose interval ``estimate ± half_width`` is known."""
+    if half_width < 0:
+        raise ValueError(f"an interval of half-width {half_width}")
     return _between(estimate, (estimate - half_width, estimate + half_width), n, low, high)
 
 
 def _between(estimate: float, ends: tuple[float, float], n: int, low: float, high: float) -> Finding:
-    if n < 2 or math.isnan(estimate) or math.isnan(ends[0]):
+    if not low <= high:
+        raise ValueError(f"no number lies between the limits {low} and {high}")
+    if n < 2 or math.isnan(estimate) or math.isnan(ends[0]) or (math.isinf(low) and math.isinf(high)):
         verdict = Verdict.UNDECIDED
     elif low <= ends[0] and ends[1] <= high:
         verdict = Verdict.HOLDS

@@ -119,3 +119,16 @@ def test_a_rank_correlation_needs_four_pairs_that_differ():
     assert rank_correlation([1, 2, 3, math.nan], [1, 2, 3, 4], low=0.1).n == 3
     assert rank_correlation([1, 1, 1, 1], [1, 2, 3, 4], low=-1).verdict == "undecided"
     assert rank_correlation(range(10), range(10), low=0.9).verdict == "holds"
+    assert rank_correlation(range(4), range(4), low=0.5).verdict == "undecided"  # one order of 24 is chance
+
+
+def test_limits_and_samples_that_mean_nothing_are_mistakes():
+    with pytest.raises(ValueError, match="no number lies between the limits 5 and -5"):
+        within([1.0, 2.0], 5, -5)
+    with pytest.raises(ValueError, match="no number lies between"):
+        within([1.0, 2.0], math.nan)
+    with pytest.raises(ValueError, match="half-width -3"):
+        judged(0.5, -3, 5, 0, 1)
+    with pytest.raises(ValueError, match="several numbers have one index"):
+        within(pd.Series([1.0, 2.0, 3.0], index=[0, 0, 1]), low=0)
+    assert within([1.0, 1.1, 0.9]).verdict == "undecided"

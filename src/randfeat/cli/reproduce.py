@@ -10,7 +10,7 @@ import typer
 
 from randfeat.cli.asked import Asked
 from randfeat.cli.options import RESULTS, DataDir, Device, device_of
-from randfeat.errors import ConfigError, InterruptError
+from randfeat.errors import ConfigError, InterruptError, ResultsError
 
 if TYPE_CHECKING:
     from randfeat.study.folder import Study
@@ -40,6 +40,8 @@ def reproduce(
     if index:
         return _indexed(study, results)
     if study is None:
+        if quick or check:
+            raise ConfigError("--quick and --check are of one study. Name it; randfeat reproduce lists them.")
         return _listed()
 
     from randfeat.places import data_folder
@@ -57,10 +59,12 @@ def reproduce(
     plan = wanted(loaded.plan, quick, folder)
     if check:
         outcome = on_record(loaded, plan, target)
+        _problems(target)
         _refuse_a_loss(outcome, target)
     else:
         shop = Shop(target, device_of(device), folder, asked.crew(folder, Store(target)), asked.stacks)
         outcome = _carried_out(loaded, plan, shop, quiet)
+        _problems(target)
     options = [*(["--quick"] if quick else []), *(["--results", str(results)] if results else [])]
     write_all(outcome, target, " ".join(["randfeat reproduce", study, *options]), quick)
     for arm, why in plan.left_out.items():
@@ -70,18 +74,34 @@ def reproduce(
     raise typer.Exit({"holds": 0, "fails": 1, "undecided": 3}[outcome.verdict])
 
 
-def _refuse_a_loss(outcome: Outcome, target: Path) -> None:
-    """A page is not written over by one without its numbers."""
-    from randfeat.study.facts import FILE, read
+def _problems(folder: Path) -> None:
+    """Say what of the records could not be read."""
+    from randfeat.store import Store
 
-    if not (target / FILE).is_file():
+    for stem in ("runs", "probes"):
+        store = Store(folder, stem)
+        store.records()
+        for problem in store.problems:
+            print(f"note: {problem}", file=sys.stderr)
+
+
+def _refuse_a_loss(outcome: Outcome, target: Path) -> None:
+    """A page is not written over by one with fewer of its numbers."""
+    from randfeat.study.facts import read
+
+    try:
+        before = read(target)
+    except ResultsError:
         return
-    before = read(target)
-    for kind, n, found in (("runs", before.runs, outcome.runs), ("probes", before.probes, outcome.probes)):
-        if n and not found:
-            raise ConfigError(
-                f"none of the {n:,} {kind} that {target / 'README.md'} stands on is there. Leave --check out to make them."
-            )
+    wanted = outcome.wanted
+    kinds = {
+        "runs": (len(outcome.runs), before.runs, len({spec.key for spec in wanted.specs})),
+        "probes": (len(outcome.probes), before.probes, len(wanted.probes)),
+    }
+    for kind, (found, n, asked) in kinds.items():
+        if found < min(n, asked):
+            page = target / "README.md"
+            raise ConfigError(f"{page} stands on {n:,} {kind}, and {found:,} are there. Leave --check out to make the others.")
 
 
 def _carried_out(study: Study, plan: Wanted, shop: Shop, quiet: bool) -> Outcome:
@@ -101,10 +121,6 @@ def _carried_out(study: Study, plan: Wanted, shop: Shop, quiet: bool) -> Outcome
             run(plan, shop, view)
         except KeyboardInterrupt:
             raise InterruptError(view.interrupted()) from None
-    for store in (shop.runs, shop.probes):
-        store.records()
-        for problem in store.problems:
-            print(f"note: {problem}", file=sys.stderr)
     return on_record(study, plan, shop.folder)
 
 
@@ -114,7 +130,7 @@ def _indexed(study: str | None, results: Path | None) -> None:
     if study is not None:
         raise ConfigError(f"--index is of all studies. Leave {study} out.")
     folder = results or RESULTS.parent
-    print(f"{write(folder, Path('README.md'))} studies in {folder / 'README.md'}.")
+    print(f"{write(folder, None if results else Path('README.md'))} studies in {folder / 'README.md'}.")
 
 
 def _listed() -> None:

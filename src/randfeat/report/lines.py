@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+HOLLOW = 7.0
+"""Size of a published point, larger than one of ours."""
+
+
 @dataclass(frozen=True)
 class Axes:
     """Which columns of a table a figure shows.
@@ -90,7 +94,7 @@ def _points(ax: Axis, line: pd.DataFrame, axes: Axes, name: str, k: int) -> None
         line[axes.y],
         yerr=line.get(f"{axes.y} ci95"),
         xerr=line.get(f"{axes.x} ci95"),
-        label=name or None,
+        label=name or ("here" if axes.law else None),
         linestyle=drawn,
         color=colour,
         marker=marker,
@@ -99,9 +103,9 @@ def _points(ax: Axis, line: pd.DataFrame, axes: Axes, name: str, k: int) -> None
         capsize=2,
         linewidth=1.2,
     )
-    if axes.published and axes.published in line:
+    if axes.published and axes.published in line and line[axes.published].notna().any():
         theirs = line[axes.published].astype(float)
-        ax.plot(line[axes.x], theirs, color=colour, marker=marker, markersize=7, markerfacecolor="none", linestyle="")
+        ax.plot(line[axes.x], theirs, color=colour, marker=marker, markersize=HOLLOW, markerfacecolor="none", linestyle="")
 
 
 def _frame(ax: Axis, axes: Axes) -> None:
@@ -124,8 +128,8 @@ def _legend(picture: Figure, axes: Axes) -> None:
     from matplotlib.lines import Line2D
 
     found = {label: handle for ax in picture.axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    if axes.published:
-        found["published"] = Line2D([], [], color="grey", marker="o", markersize=7, markerfacecolor="none", linestyle="")
+    if axes.published and any(line.get_markersize() == HOLLOW for ax in picture.axes for line in ax.lines):
+        found["published"] = Line2D([], [], color="grey", marker="o", markersize=HOLLOW, markerfacecolor="none", linestyle="")
     picture.axes[-1].legend(
         found.values(), found.keys(), fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), title=axes.line
     )

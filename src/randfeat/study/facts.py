@@ -26,6 +26,7 @@ class Facts:
         command: makes the folder.
         runs: on record, the twins among them.
         probes: on record.
+        wanted: runs and probes that the study stands on.
         seeds: the largest number of seeds of one network.
         seconds: of all runs and probes together.
         hardware: with device and threads, each kind once.
@@ -39,6 +40,7 @@ class Facts:
     command: str
     runs: int = 0
     probes: int = 0
+    wanted: int = 0
     seeds: int = 0
     seconds: float = 0.0
     hardware: list[str] = field(default_factory=list)
@@ -56,6 +58,7 @@ def facts(outcome: Outcome, command: str, quick: bool) -> Facts:
         command=command,
         runs=len(outcome.runs),
         probes=len(outcome.probes),
+        wanted=len({spec.key for spec in outcome.wanted.specs}) + len(outcome.wanted.probes),
         seeds=len({record.spec["seeds"]["weights"] for record in records}),
         seconds=round(sum(record.cost.get("total_s", 0.0) for record in records), 1),
         hardware=_each(_hardware(record.environment) for record in records),
@@ -86,9 +89,14 @@ def read(folder: Path) -> Facts:
     """
     path = folder / FILE
     try:
-        return Facts(**json.loads(path.read_text(encoding="utf-8")))
+        known = Facts(**json.loads(path.read_text(encoding="utf-8")))
+        if known.size not in ("full", "quick") or not all(
+            isinstance(n, int) for n in (known.runs, known.probes, known.wanted, known.seeds)
+        ):
+            raise ValueError("its size is neither full nor quick, or a count is no number")
+        return known
     except (OSError, ValueError, TypeError) as error:
-        raise ResultsError(f"{path} cannot be read: {error}. randfeat reproduce STUDY --no-run writes it anew.") from error
+        raise ResultsError(f"{path} cannot be read: {error}. randfeat reproduce STUDY --check writes it anew.") from error
 
 
 def commit() -> str:

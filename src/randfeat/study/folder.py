@@ -67,7 +67,7 @@ def load_folder(folder: Path) -> Study:
     given = _names(file)
     for name, kind in {"TABLES": Table, "CLAIMS": Claim}.items():
         listed = given.get(name)
-        if not (isinstance(listed, list) and all(isinstance(each, kind) for each in listed)):
+        if not (isinstance(listed, list) and listed and all(isinstance(each, kind) for each in listed)):
             raise ConfigError(f"{file} has no {name}. It gives the lists TABLES and CLAIMS.")
     study = Study(folder.name, plan, given["TABLES"], given["CLAIMS"])
     arms = {each.name for each in plan.arms} | {each.arm for each in plan.probes}
@@ -141,5 +141,5 @@ def _names(path: Path) -> dict[str, Any]:
     """What a file of Python defines; nothing is written beside it."""
     try:
         return runpy.run_path(str(path))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from randfeat.claims import Verdict
 from randfeat.errors import ResultsError
 from randfeat.files import replaced
 from randfeat.study import facts
+from randfeat.study.facts import Facts
 from randfeat.study.pages import pipe
 
 BEGIN, END = "<!-- studies -->", "<!-- /studies -->"
@@ -25,7 +27,7 @@ def index(results: Path) -> pd.DataFrame:
     for path in sorted(results.glob(f"*/{facts.FILE}")):
         known = facts.read(path.parent)
         try:
-            verdicts = pd.read_csv(path.parent / "claims.csv")["verdict"].value_counts()
+            verdicts = pd.read_csv(path.parent / "claims.csv")["verdict"].map(Verdict).value_counts()
         except (OSError, KeyError, ValueError) as error:
             raise ResultsError(f"{path.parent / 'claims.csv'} cannot be read: {error}.") from error
         lines.append(
@@ -35,7 +37,7 @@ def index(results: Path) -> pd.DataFrame:
                 "held": int(verdicts.get("holds", 0)),
                 "failed": int(verdicts.get("fails", 0)),
                 "undecided": int(verdicts.get("undecided", 0)),
-                "runs": _of(known.runs, known.probes),
+                "runs": _of(known),
                 "n": f"{known.seeds:,}",
                 "hardware": "; ".join(known.hardware) or "-",
                 "date": known.date or "-",
@@ -45,8 +47,11 @@ def index(results: Path) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _of(runs: int, probes: int) -> str:
-    return " + ".join(filter(None, [f"{runs:,}" if runs else "", f"{probes:,} probes" if probes else ""])) or "not run yet"
+def _of(known: Facts) -> str:
+    """``387 + 9 probes``, ``7 of 543``."""
+    runs, probes = known.runs, known.probes
+    there = " + ".join(filter(None, [f"{runs:,}" if runs else "", f"{probes:,} probes" if probes else ""]))
+    return there + (f" of {known.wanted:,}" if runs + probes < known.wanted else "") if there else "not run yet"
 
 
 SIZES = {"full": "Full size", "quick": "Quick: few seeds, small networks, parts of the data"}
@@ -70,8 +75,11 @@ tables. `randfeat reproduce --index` writes this page.
 """
 
 
-def write(results: Path, readme: Path) -> int:
-    """Write the index into ``results/README.md``, and into a README that has a place for it; how many studies it has.
+def write(results: Path, readme: Path | None) -> int:
+    """Write the index into ``results/README.md``, and into a README beside ``results`` that has a place for it.
+
+    Returns:
+        How many studies it has.
 
     Raises:
         ResultsError: a file is damaged, or cannot be written.
@@ -81,8 +89,9 @@ def write(results: Path, readme: Path) -> int:
         raise ResultsError(f"there is no study in {results}. randfeat reproduce STUDY makes one.")
     with replaced(results / "README.md") as path:
         path.write_text(page(table), encoding="utf-8")
-    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    if BEGIN in text and END in text:
+    text = readme.read_text(encoding="utf-8") if readme is not None and readme.is_file() else ""
+    if END in text.partition(BEGIN)[2]:
+        assert readme is not None
         with replaced(readme) as path:
             path.write_text(filled(text, table, results.name), encoding="utf-8")
     return len(table)

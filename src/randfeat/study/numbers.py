@@ -24,7 +24,7 @@ def of_runs(asked: Sequence[Asked], records: Mapping[str, Record], words: Mappin
 
     Columns: ``arm``; the settings as ``randfeat table`` names them (``init``, ``arch.depth``, ``seeds.weights``); ``status``;
     the metrics and costs, accuracies in per cent, missing where a run is not ok; the same of the fully trained twin under
-    ``twin <name>``; and ``words``, which make the cell's runs.
+    ``twin <name>``; and ``words``, with which ``randfeat sweep`` makes the cell's runs.
 
     Args:
         asked: the runs; those that are not on record have no row.
@@ -42,7 +42,7 @@ def of_runs(asked: Sequence[Asked], records: Mapping[str, Record], words: Mappin
             pd.DataFrame({ARM: [each.arm.name for each in there]}),
             rows,
             twins[names].rename(columns=lambda name: f"twin {name}"),
-            pd.DataFrame({WORDS: [words[each.first.key] for each in there]}),
+            pd.DataFrame({WORDS: [words[each.first.key] + ("" if each.arm.twins else " --no-twin") for each in there]}),
         ],
         axis=1,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from randfeat.claims import Claim, Finding
+from randfeat.errors import ConfigError, did_you_mean, listing
 from randfeat.files import replaced
 from randfeat.report.comparison import left_out
 from randfeat.report.figures import save
@@ -114,8 +116,14 @@ def _drawn(outcome: Outcome) -> Iterator[tuple[Axes, pd.DataFrame]]:
     numbers = {table.file: own for table, own in outcome.tables}
     for axes in outcome.study.plan.figures:
         own = numbers.get(axes.table)
-        if own is not None and {axes.x, axes.y} <= set(own):
-            yield axes, own
+        if own is None:
+            continue
+        if lacking := sorted({axes.x, axes.y, axes.line, axes.panel, axes.law} - {""} - set(own)):
+            raise ConfigError(
+                f"the figure {axes.file} of {outcome.study.name} draws {lacking[0]!r}, which table {axes.table} does not have."
+                f"{did_you_mean(lacking[0], map(str, own))} Columns: {listing(map(str, own))}."
+            )
+        yield axes, own
 
 
 def page(outcome: Outcome, known: Facts) -> str:
@@ -141,16 +149,12 @@ def page(outcome: Outcome, known: Facts) -> str:
 def _section(outcome: Outcome, table: Table, numbers: pd.DataFrame) -> list[str]:
     """A table with its figures, and the words that make a line of it again."""
     shown = outcome.study.plan.shown if table.file == "summary" else ""
-    own = (numbers.query(shown) if shown else numbers).drop(columns=WORDS, errors="ignore")
+    try:
+        own = (numbers.query(shown) if shown else numbers).drop(columns=WORDS, errors="ignore")
+    except Exception as error:
+        raise ConfigError(f"shown of {outcome.study.name} cannot be asked of its table: {error}.") from error
     part = f" `{table.file}.csv` has {len(numbers)} lines; these are those with {shown}." if shown else ""
-    again = ""
-    if WORDS in numbers:
-        alone = any(arm.name == table.arm and not arm.twins for arm in outcome.study.plan.arms)
-        seeds = f"--seeds {int(numbers['n'].iloc[0])}{' --no-twin' if alone else ''}"
-        again = (
-            f"The first line again: `randfeat sweep {numbers[WORDS].iloc[0]} {seeds}`. "
-            f"The words of the others are in `{table.file}.csv`."
-        )
+    again = _again(outcome, table, numbers)
     pictures = [f"![{axes.file}]({axes.file}.png)" for axes, _ in _drawn(outcome) if axes.table == table.file]
     return [
         f"## {table.title}",
@@ -159,6 +163,23 @@ def _section(outcome: Outcome, table: Table, numbers: pd.DataFrame) -> list[str]
         again,
         *pictures,
     ]
+
+
+def _again(outcome: Outcome, table: Table, numbers: pd.DataFrame) -> str:
+    """The words that make a line, or the networks of a table of probes, once more."""
+    if WORDS in numbers:
+        return (
+            f"The first line again: `randfeat sweep {numbers[WORDS].iloc[0]} --seeds {int(numbers['n'].iloc[0])}`. "
+            f"The words of the others are in `{table.file}.csv`."
+        )
+    plan = outcome.study.plan
+    commands = [
+        f"`randfeat probe {shlex.join([*plan.words, *outcome.wanted.size.words, *probed.words])} "
+        f"--measure {','.join(probed.measures)} --rows {plan.rows} --seeds {outcome.wanted.size.seeds * probed.times}`"
+        for probed in plan.probes
+        if probed.arm == table.arm
+    ]
+    return f"Its networks again: {'; '.join(commands)}." if commands else ""
 
 
 def pipe(words: pd.DataFrame, table: pd.DataFrame) -> str:
@@ -171,8 +192,9 @@ def pipe(words: pd.DataFrame, table: pd.DataFrame) -> str:
 
 def _facts(outcome: Outcome, known: Facts) -> str:
     """What it took, in a list."""
+    n_runs = len({spec.key for spec in outcome.wanted.specs})
     listed = [
-        f"{known.runs:,} runs" if known.runs else "",
+        f"{known.runs:,} of {n_runs:,} runs" if 0 < known.runs < n_runs else f"{known.runs:,} runs" if known.runs else "",
         f"{known.probes:,} probes of random networks" if known.probes else "",
     ]
     lines = [

@@ -32,6 +32,8 @@ class Probed:
         for name in ("words", "measures", "units"):
             _texts(name, getattr(self, name))
         _whole("times", self.times)
+        if not isinstance(self.arm, str):
+            raise ConfigError(f"arm must be a word, got {self.arm!r}.")
         measures(self.measures)
 
 
@@ -133,6 +135,9 @@ class Plan:
     def __post_init__(self) -> None:
         _texts("words", self.words)
         _whole("rows", self.rows)
+        for name in ("title", "paper", "claimed", "shown", "notes"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigError(f"{name} must be text, got {getattr(self, name)!r}.")
         if not (self.probes or self.arms):
             raise ConfigError("there is nothing to do: neither probes nor arms.")
         names = [arm.name for arm in self.arms]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -23,9 +23,6 @@ from randfeat.study.wanted import Wanted, spelled
 from randfeat.sweep import View, carry_out
 
 T = TypeVar("T")
-
-_MISTAKES = (KeyError, ValueError, IndexError, TypeError, AttributeError, ZeroDivisionError)
-"""What a claim or a table raises that does not fit the numbers."""
 
 
 @dataclass(frozen=True)
@@ -121,22 +118,21 @@ def on_record(study: Study, wanted: Wanted, folder: Path) -> Outcome:
     if runs:
         numbers.append(of_runs(wanted.runs, runs, spelled(wanted.runs)))
     whole = pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame({ARM: []})
-    part = _Numbers(
-        study.name, whole, _lacking(wanted, probed.keys() | {key for key, run in ran.items() if run.status is Status.OK})
-    )
-    tables = [(each, part.made(each.title, each.arm, each.make)) for each in study.tables]
-    findings = [(claim, part.made(claim.name, claim.arm, claim.check) or Finding.nothing()) for claim in study.claims]
+    ok = probed.keys() | {key for key, run in ran.items() if run.status is Status.OK}
+    part = _Numbers(study.name, whole, _lacking(wanted, probed.keys() | ran.keys()), _lacking(wanted, ok))
+    tables = [(each, part.made(each.title, each.arm, each.make, pd.DataFrame)) for each in study.tables]
+    findings = [(claim, part.found(claim)) for claim in study.claims]
     shown = [(table, lines) for table, lines in tables if lines is not None and len(lines)]
     return Outcome(study, wanted, [record for record, _ in there], runs, shown, findings)
 
 
 def _lacking(wanted: Wanted, there: Set[str]) -> set[str]:
-    """The arms of which something is not on record, or has no scores."""
+    """The arms of which something is not among these; those left out are not wanted."""
     probes = {probed.arm for spec, probed in wanted.probes if spec.key not in there}
     runs = {
         each.arm.name for each in wanted.runs if not {each.spec.key, *([each.spec.twin.key] if each.arm.twins else [])} <= there
     }
-    return probes | runs | {*wanted.left_out}
+    return probes | runs
 
 
 @dataclass(frozen=True)
@@ -146,19 +142,32 @@ class _Numbers:
     Attributes:
         study: its name.
         whole: of all arms.
-        lacking: the arms that are not whole.
+        missing: the arms of which runs are not on record.
+        lacking: these, and those of which runs have no scores.
     """
 
     study: str
     whole: pd.DataFrame
+    missing: set[str]
     lacking: set[str]
 
-    def made(self, what: str, arm: str, make: Callable[[pd.DataFrame], T]) -> T | None:
+    def found(self, claim: Claim) -> Finding:
+        """What they say of a claim; while runs of its arm are missing it is undecided."""
+        finding = self.made(claim.name, claim.arm, claim.check, Finding) or Finding.nothing()
+        undecided = self.missing if not claim.arm else claim.arm in self.missing
+        return replace(finding, verdict=Verdict.UNDECIDED) if undecided else finding
+
+    def made(self, what: str, arm: str, make: Callable[[pd.DataFrame], Any], kind: type[T]) -> T | None:
         """Of the numbers of an arm, without the columns that it does not have; None where what there is does not do."""
         own = self.whole[self.whole[ARM] == arm].dropna(axis=1, how="all") if arm else self.whole
+        if own.empty:
+            return None
         try:
-            return make(own) if len(own) else None
-        except _MISTAKES as error:
+            made = make(own)
+            if not isinstance(made, kind):
+                raise TypeError(f"it is {type(made).__name__} and no {kind.__name__}")
+            return made
+        except Exception as error:
             if self.lacking if not arm else arm in self.lacking:
                 return None
             reason = f"{type(error).__name__}: {error}"

@@ -17,7 +17,7 @@ from randfeat.probe.catalogue import Probe, measures
 from randfeat.probing import ProbeSpec
 from randfeat.spec import RunSpec
 from randfeat.spelling import words_of
-from randfeat.study.plan import Arm, Plan, Probed, Scale
+from randfeat.study.plan import Arm, Plan, Probed, Scale, Size
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,13 @@ class Wanted:
         probes: each kind of probe of each network, those of one network one after another, with the part of the plan
             that asks for it.
         runs: a run comes once for each arm that asks for it.
+        size: which it is.
         left_out: arms whose data set is not on disk, with how many runs they would have.
     """
 
     probes: list[tuple[ProbeSpec, Probed]]
     runs: list[Asked]
+    size: Size
     left_out: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -82,7 +84,7 @@ def wanted(plan: Plan, quick: bool, folder: Path) -> Wanted:
             left_out[arm.name] = f"{len(own)} runs on data={', '.join(sorted(absent))}, which is not on disk"
         else:
             runs += own
-    return Wanted(_probes(plan, quick), runs, left_out)
+    return Wanted(_probes(plan, quick), runs, plan.size(quick), left_out)
 
 
 def _probes(plan: Plan, quick: bool) -> list[tuple[ProbeSpec, Probed]]:
