@@ -130,10 +130,13 @@ def test_float32_agrees_with_float64(part):
     [
         ("wrn", {"depth": 28, "widen": 10}, Task((3, 32, 32), 10), 36_479_194),
         ("resnet", {"depth": 20, "shortcut": "pad"}, Task((3, 32, 32), 10), 269_722),
+        ("resnet", {"depth": 56, "shortcut": "pad"}, Task((3, 32, 32), 10), 853_018),
+        ("resnet", {"depth": 110, "shortcut": "pad"}, Task((3, 32, 32), 10), 1_727_962),
         ("resnet", {"depth": 14, "shortcut": "conv"}, Task((3, 32, 32), 10), 175_258),
         ("resnet", {"depth": 14, "shortcut": "pad"}, Task((3, 32, 32), 10), 172_506),
         ("vgg", {"depth": 11, "hidden": 4096, "norm": "none"}, Task((3, 224, 224), 1000), 132_863_336),
         ("lenet", {}, Task((1, 28, 28), 10), 61_706),
+        ("lenet", {"form": "lenet1989"}, Task((1, 16, 16), 10), 9_760 + 12 * 4 * 25 - 12 * 63 - 12 * 15),
         ("densenet", {"depth": 100}, Task((3, 32, 32), 10), 769_162),
         ("densenet", {"depth": 40, "bottleneck": False, "reduction": 1}, Task((3, 32, 32), 10), 1_019_722),
         ("alexnet", {"form": "imagenet"}, Task((3, 224, 224), 1000), 61_100_840),
@@ -310,6 +313,21 @@ def test_the_scores_of_an_mlp_are_the_formula():
     torch.testing.assert_close(scores_of(model, x), expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("side", [16, 9])
+def test_the_scores_of_the_lenet_of_1989_are_the_formula(side):
+    task = Task((1, side, side), 10)
+    net = build("lenet", task, form="lenet1989", width=2)
+    model = model_of(net, dtype=torch.float64)
+    w = model.weights.merge()
+    x = y = inputs(task, 3, torch.float64)
+    for unit, side_after in (("conv1", -(-side // 2)), ("conv2", -(-side // 4))):
+        windows = F.pad(y, (2, 3, 2, 3)).unfold(2, 5, 2).unfold(3, 5, 2)[:, :, :side_after, :side_after]
+        y = torch.tanh(torch.einsum("nchwij,mcij->nmhw", windows, w[f"{unit}.conv.weight"]))
+    expected = torch.tanh(y.flatten(1) @ w["fc1.linear.weight"].T) @ w["head.weight"].T
+    assert net.unit_names == ["conv1", "conv2", "fc1"]
+    torch.testing.assert_close(scores_of(model, x), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_an_mlp_has_the_widths_it_is_given_and_identity_makes_it_a_product_of_matrices():
     net = build("mlp", Task((5,), 3), widths=(7, 4, 6), activation="identity")
     assert [tuple(net.get_submodule(f"hidden{k}.linear").weight.shape) for k in (1, 2, 3)] == [(7, 5), (4, 7), (6, 4)]
@@ -322,7 +340,7 @@ def test_an_mlp_has_the_widths_it_is_given_and_identity_makes_it_a_product_of_ma
 
 
 def test_the_pad_shortcut_takes_every_other_pixel_and_puts_zeros_around_the_channels():
-    from randfeat.arch.resnet import PadShortcut
+    from randfeat.arch.residual import PadShortcut
 
     x = torch.arange(1.0, 33.0).reshape(1, 2, 4, 4)
     y = PadShortcut(2, 2)(x)
@@ -345,6 +363,12 @@ def test_the_pad_shortcut_takes_every_other_pixel_and_puts_zeros_around_the_chan
             {"depth": 15},
             TASKS["32"],
             "arch.depth of a resnet must be 6n+2 (8, 14, 20, ...), got 15. Use 14.",
+        ),
+        (
+            "lenet",
+            {"form": "lenet1989", "pool": "max"},
+            TASKS["28"],
+            "arch.pool acts in arch.form=lenet5. Leave it out, or use that form.",
         ),
         (
             "densenet",

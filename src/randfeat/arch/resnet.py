@@ -1,4 +1,4 @@
-"""Residual networks in the form for small images: 6n+2 layers in three stages."""
+"""Residual networks: the form for small images of 6n+2 layers, and the five forms for ImageNet."""
 
 from __future__ import annotations
 
@@ -6,85 +6,86 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from randfeat.arch.base import AbstractArch, Norm, convolution, normalisation
+from randfeat.arch.residual import Order, Shortcut, Style
 from randfeat.errors import ConfigError
 from randfeat.network import Network, chain
 from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.typing import Task
 
+STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+"""Blocks in each of the four stages of the forms for ImageNet (He et al., table 1); from 50 layers on they are bottlenecks."""
+
 
 @register("arch", "resnet")
 @dataclass(frozen=True, kw_only=True)
 class Resnet(AbstractArch):
-    """Residual network of 6n+2 layers for small images: three stages of n blocks with two 3x3 convolutions each.
+    """Residual network: 6n+2 layers in three stages for small images, or 18 to 152 in four for ImageNet.
 
-    Units: ``stem``, ``block1_1`` ... ``block3_<n>``, ``pool`` (global average). Stage s has ``width * 2**(s-1)`` channels.
+    Units: ``stem``, ``block1_1`` ..., with ``order=pre`` ``norm`` (the last batch norm and ReLU), ``pool`` (global average).
+    Stage s has ``width * 2**(s-1)`` maps. ``form=cifar``: a 3x3 stem, and n blocks of two 3x3 convolutions in each of three
+    stages. ``form=imagenet``: a stem of 7x7 at stride 2 and a 3x3 max-pool at stride 2, four stages, and from 50 layers on
+    bottlenecks that give four times their maps, with the stride at the 3x3 as in torchvision; images of any size pass. With
+    width 64 and 1000 classes, depths 18, 34, 50, 101 and 152 have 11,689,512, 21,797,672, 25,557,032, 44,549,160 and
+    60,192,808 parameters.
+
     Where the shape changes, the shortcut is a 1x1 convolution with batch norm (``conv``, as Frankle et al. use it) or
     drops every other pixel and pads with zero channels (``pad``, He et al.'s option A, without parameters). With
-    ``norm=none`` convolutions have biases in place of the norm layers.
+    ``norm=none`` convolutions have biases in place of the norm layers. ``order=pre`` puts norm and ReLU before each
+    convolution and nothing after the sum; shortcuts then have no norm, and the first block none before its first convolution,
+    for the stem ends in both. ``squeeze_excite=r`` scales the channels of every branch, by way of C / r numbers.
 
-    See: He, Zhang, Ren and Sun, "Deep residual learning for image recognition", CVPR 2016, section 4.2.
+    See: He, Zhang, Ren and Sun, "Deep residual learning for image recognition", CVPR 2016; the same, "Identity mappings in deep
+    residual networks", ECCV 2016 (``pre``); Hu, Shen and Sun, "Squeeze-and-excitation networks", CVPR 2018.
     """
 
+    form: Literal["cifar", "imagenet"] = "cifar"
     depth: int = setting(20, ge=8)
     width: int = setting(16, ge=1)
-    shortcut: Literal["conv", "pad"] = "conv"
+    order: Order = "post"
+    shortcut: Shortcut = "conv"
+    squeeze_excite: int | None = setting(None, ge=1)
     norm: Norm = "batch"
 
     def build(self, task: Task) -> Network:
         """See :meth:`AbstractArch.build`."""
-        if (self.depth - 2) % 6:
-            near = 6 * round((self.depth - 2) / 6) + 2
-            raise ConfigError(f"arch.depth of a resnet must be 6n+2 (8, 14, 20, ...), got {self.depth}. Use {near}.")
+        counts = self._counts()
         channels, _, _ = self.image_shape(task)
+        style = Style(
+            order=self.order,
+            norm=self.norm,
+            shortcut=self.shortcut,
+            bottleneck=self.form == "imagenet" and self.depth >= 50,
+            squeeze_excite=self.squeeze_excite,
+        )
         with torch.device("meta"):
-            stem = convolution(channels, self.width, 3, 1, self.norm)
-            units: dict[str, nn.Module] = {"stem": nn.Sequential(stem, normalisation(self.width, self.norm), nn.ReLU())}
-            channels = self.width
-            for s in range(3):
-                maps = self.width * 2**s
-                for k in range((self.depth - 2) // 6):
-                    stride = 2 if s > 0 and k == 0 else 1
-                    units[f"block{s + 1}_{k + 1}"] = ResidualBlock(channels, maps, stride, self.shortcut, self.norm)
-                    channels = maps
+            units: dict[str, nn.Module] = {"stem": self._stem(channels), **style.stages(self.width, self.width, counts)}
+            if self.order == "pre":
+                maps = style.outputs(self.width * 2 ** (len(counts) - 1))
+                units["norm"] = nn.Sequential(normalisation(maps, self.norm), nn.ReLU())
             units["pool"] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return chain(units, task)
 
+    def _counts(self) -> tuple[int, ...]:
+        """Blocks in each stage."""
+        if self.form == "imagenet":
+            if self.depth not in STAGES:
+                near = min(STAGES, key=lambda depth: abs(depth - self.depth))
+                raise ConfigError(
+                    "arch.depth of a resnet with arch.form=imagenet must be 18, 34, 50, 101 or 152, "
+                    f"got {self.depth}. Use {near}."
+                )
+            return STAGES[self.depth]
+        if (self.depth - 2) % 6:
+            near = 6 * round((self.depth - 2) / 6) + 2
+            other = ", or arch.form=imagenet" if self.depth in STAGES else ""
+            raise ConfigError(f"arch.depth of a resnet must be 6n+2 (8, 14, 20, ...), got {self.depth}. Use {near}{other}.")
+        return ((self.depth - 2) // 6,) * 3
 
-class ResidualBlock(nn.Module):
-    """``relu(norm(conv(relu(norm(conv(x))))) + shortcut(x))``."""
-
-    def __init__(self, channels: int, maps: int, stride: int, shortcut: str, norm: Norm) -> None:
-        super().__init__()
-        self.branch_end = "norm2" if norm == "batch" else "conv2"
-        self.conv1, self.norm1 = convolution(channels, maps, 3, stride, norm), normalisation(maps, norm)
-        self.conv2, self.norm2 = convolution(maps, maps, 3, 1, norm), normalisation(maps, norm)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or channels != maps:
-            self.shortcut = (
-                nn.Sequential(convolution(channels, maps, 1, stride, norm), normalisation(maps, norm))
-                if shortcut == "conv"
-                else PadShortcut(maps - channels, stride)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, channels, H, W) -> (N, maps, H / stride, W / stride)."""
-        y = F.relu(self.norm1(self.conv1(x)))
-        y = self.norm2(self.conv2(y))
-        return F.relu(y + self.shortcut(x))
-
-
-class PadShortcut(nn.Module):
-    """Every ``stride``-th pixel, and ``n_new`` channels of zeros, half of them before and half after."""
-
-    def __init__(self, n_new: int, stride: int) -> None:
-        super().__init__()
-        self.before, self.after, self.stride = n_new // 2, n_new - n_new // 2, stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C + n_new, H / stride, W / stride)."""
-        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.before, self.after))
+    def _stem(self, channels: int) -> nn.Sequential:
+        size, stride = (7, 2) if self.form == "imagenet" else (3, 1)
+        layers = [convolution(channels, self.width, size, stride, self.norm), normalisation(self.width, self.norm), nn.ReLU()]
+        return nn.Sequential(*layers, *([nn.MaxPool2d(3, 2, 1)] if self.form == "imagenet" else []))
