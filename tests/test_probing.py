@@ -25,6 +25,8 @@ PER_ARCH = {
     "alexnet": ["arch.width=4", "data.resize=32"],
     "densenet": ["arch.depth=10", "arch.growth=4"],
     "plain": ["arch.depth=4", "arch.width=6"],
+    "highway": ["arch.depth=3", "arch.width=9"],
+    "inception": ["arch.width=4"],
     "conv_pool": ["arch.width=4"],
     "lenet": ["data.resize=12"],
     "mlp": ["arch.depth=2", "arch.width=9", "arch.norm=batch"],

@@ -16,11 +16,16 @@ from randfeat.registry import make_part, part_names
 from randfeat.split import split
 from randfeat.typing import Task, row_blocks
 
-PARTS = ["alexnet", "conv_pool", "densenet", "lenet", "mlp", "plain", "resnet", "saxe", "torchvision", "vgg", "wrn"]
+PARTS = [
+    "alexnet", "conv_pool", "densenet", "highway", "inception", "lenet", "mlp", "plain", "resnet", "saxe", "torchvision",
+    "vgg", "wrn",
+]  # fmt: skip
 SMALL = {
     "alexnet": {"width": 8},
     "conv_pool": {"width": 6, "contrast": 0.1, "two_sided": True, "pool": "root", "norm": "batch"},
     "densenet": {"depth": 10, "growth": 4},
+    "highway": {"form": "convolutional", "depth": 4, "width": 6, "activation": "tanh", "norm": "batch"},
+    "inception": {"width": 8},
     "lenet": {},
     "mlp": {"depth": 2, "width": 30, "norm": "batch"},
     "plain": {"depth": 5, "width": 8, "padding": "circular", "halve": "max"},
@@ -34,6 +39,7 @@ UNITS = {
     "alexnet": [f"conv{k}" for k in range(1, 6)] + ["flatten"],
     "conv_pool": ["conv1"],
     "densenet": ["stem", "block1_1", "transition1", "block2_1", "transition2", "block3_1", "norm", "pool"],
+    "highway": ["stem", "block1_1", "block1_2", "pool1", "block2_1", "pool2", "block3_1", "pool3", "flatten"],
     "lenet": ["conv1", "conv2", "fc1", "fc2"],
     "mlp": ["flatten", "hidden1", "hidden2"],
     "plain": ["stem", "down1", "down2", "block1_1", "block1_2", "block2_1", "block2_2", "block3_1", "pool"],
@@ -71,7 +77,7 @@ def inputs(task, n, dtype=torch.float32):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("arch") == PARTS
-    assert len(PARTS) == 11
+    assert len(PARTS) == 13
 
 
 @pytest.mark.parametrize(("part", "task"), CASES)
@@ -141,6 +147,10 @@ def test_float32_agrees_with_float64(part):
         ("densenet", {"depth": 40, "bottleneck": False, "reduction": 1}, Task((3, 32, 32), 10), 1_019_722),
         ("alexnet", {"form": "imagenet"}, Task((3, 224, 224), 1000), 61_100_840),
         ("alexnet", {}, Task((3, 32, 32), 10), 2_472_266),
+        ("highway", {"form": "convolutional", "depth": 8, "width": 16}, Task((1, 28, 28), 10), 38_730),
+        ("highway", {"form": "convolutional", "depth": 8, "width": 32}, Task((1, 28, 28), 10), 151_178),
+        ("inception", {"form": "imagenet"}, Task((3, 224, 224), 1000), 6_624_904),
+        ("inception", {"form": "imagenet", "kernel": 5, "norm": "none"}, Task((3, 224, 224), 1000), 6_998_552),
         ("torchvision", {"name": "resnet18"}, Task((3, 224, 224), 1000), 11_689_512),
         ("mlp", {"depth": 2, "width": 100}, Task((20,), 3), 20 * 100 + 100 + 100 * 100 + 100 + 303),
     ],
@@ -168,7 +178,13 @@ def test_a_densenet_has_the_millions_of_parameters_of_its_paper_s_table_2(settin
 
 
 @pytest.mark.parametrize(
-    ("part", "settings"), [("resnet", {"depth": 8}), ("wrn", {"depth": 10}), ("densenet", {"depth": 16, "growth": 4})]
+    ("part", "settings"),
+    [
+        ("resnet", {"depth": 8}),
+        ("wrn", {"depth": 10}),
+        ("densenet", {"depth": 16, "growth": 4}),
+        ("inception", {"width": 8}),
+    ],
 )
 def test_without_norm_layers_a_network_computes_what_it_does_with_norm_layers_that_are_the_identity(part, settings):
     bare, normed = (build(part, TASKS["8"], **settings, norm=norm) for norm in ("none", "batch"))

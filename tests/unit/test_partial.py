@@ -152,6 +152,8 @@ def test_without_a_gradient_to_form_layers_get_ordinary_tensors():
 
 ARCHES = {
     "densenet": {"part": "densenet", "depth": 10, "growth": 10},
+    "highway": {"part": "highway", "form": "convolutional", "depth": 3, "width": 10, "norm": "batch"},
+    "inception": {"part": "inception", "width": 16},
     "lenet": {"part": "lenet"},
     "mlp": {"part": "mlp", "width": 20, "depth": 2, "norm": "batch"},
     "plain": {"part": "plain", "depth": 2, "width": 10, "padding": "circular"},
