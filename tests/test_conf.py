@@ -34,7 +34,7 @@ def test_the_collections_have_their_sizes():
     assert sorted(choices()) == RECIPES
     assert {family: len(part_names(family)) for family in FAMILIES} == {
         "data": 12,
-        "arch": 11,
+        "arch": 13,
         "init": 28,
         "subset": 17,
         "solver": 6,
@@ -143,7 +143,7 @@ ERRORS = [
     (["conf=elm", "conf=default"], "conf is given twice. Leave one of them out."),
     (["arch=mlp", "arch.width=10000000000", "arch.depth=2"], "arch=mlp with these settings has tensors"),
     (["seeds.wieghts=3"], "seeds has no setting 'wieghts'. Did you mean 'weights'?"),
-    (["arch=vggg"], "arch=vggg is unknown. Did you mean 'vgg'? Parts: alexnet, conv_pool, densenet, lenet, mlp, plain,"),
+    (["arch=vggg"], "arch=vggg is unknown. Did you mean 'vgg'? Parts: alexnet, conv_pool, densenet, lenet, mixer,"),
     (["conf=vgg_randon"], "conf=vgg_randon is unknown. Did you mean 'vgg_random'? Recipes: bn_only, default, elm,"),
     (["arch.width=abc"], "arch.width must be a whole number >= 1, got 'abc'."),
     (["arch.width=0"], "arch.width must be a whole number >= 1, got 0."),
