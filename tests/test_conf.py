@@ -34,7 +34,7 @@ def test_the_collections_have_their_sizes():
     assert sorted(choices()) == RECIPES
     assert {family: len(part_names(family)) for family in FAMILIES} == {
         "data": 12,
-        "arch": 13,
+        "arch": 15,
         "init": 28,
         "subset": 17,
         "solver": 6,

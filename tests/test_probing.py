@@ -29,11 +29,13 @@ PER_ARCH = {
     "inception": ["arch.width=4"],
     "conv_pool": ["arch.width=4"],
     "lenet": ["data.resize=12"],
+    "mixer": ["arch.depth=2", "arch.width=8"],
     "mlp": ["arch.depth=2", "arch.width=9", "arch.norm=batch"],
     "resnet": ["arch.depth=8", "arch.width=4"],
     "saxe": ["arch.widths=4", "arch.kernels=3", "arch.pools=2"],
     "torchvision": ["arch.name=mobilenet_v3_small", "data.resize=32", "data.grayscale=true"],
     "vgg": ["arch.width=4"],
+    "vit": ["arch.depth=2", "arch.width=8"],
     "wrn": ["arch.depth=10", "arch.dropout=0.3"],
 }
 

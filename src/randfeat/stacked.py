@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from randfeat.model import Model, complaints_in_words, tensor_names
 from randfeat.network import Network
 from randfeat.split import Place
 from randfeat.typing import Weights
+
+ATTENTION = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""The ways to compute attention that a stack can take; the one that a CPU prefers goes run by run there."""
 
 
 class Stacked:
@@ -48,7 +52,7 @@ class Stacked:
     def logits(self, trained: Weights, z: Tensor) -> Tensor:
         """Inputs (S, N, ...) -> class scores (S, N, K), differentiable in ``trained``."""
         whole = {name: place.filled(trained[name]) for name, place in self._places.items()}
-        with complaints_in_words():
+        with complaints_in_words(), sdpa_kernel(ATTENTION):
             return self._all({**self._frozen, **trained, **whole, **self._statistics}, self._constants, z)
 
     def _one(self, tensors: Weights, constants: Weights, z: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from randfeat.split import split
 from randfeat.typing import Task, row_blocks
 
 PARTS = [
-    "alexnet", "conv_pool", "densenet", "highway", "inception", "lenet", "mlp", "plain", "resnet", "saxe", "torchvision",
-    "vgg", "wrn",
+    "alexnet", "conv_pool", "densenet", "highway", "inception", "lenet", "mixer", "mlp", "plain", "resnet", "saxe",
+    "torchvision", "vgg", "vit", "wrn",
 ]  # fmt: skip
 SMALL = {
     "alexnet": {"width": 8},
@@ -27,12 +27,14 @@ SMALL = {
     "highway": {"form": "convolutional", "depth": 4, "width": 6, "activation": "tanh", "norm": "batch"},
     "inception": {"width": 8},
     "lenet": {},
+    "mixer": {"depth": 2, "width": 12},
     "mlp": {"depth": 2, "width": 30, "norm": "batch"},
     "plain": {"depth": 5, "width": 8, "padding": "circular", "halve": "max"},
     "resnet": {"depth": 8, "width": 4},
     "saxe": {"widths": [3, 4], "kernels": 3, "pools": 2, "filters": "local"},
     "torchvision": {},
     "vgg": {"width": 4, "hidden": 12},
+    "vit": {"depth": 2, "width": 12, "heads": 3},
     "wrn": {"depth": 10, "dropout": 0.3},
 }
 UNITS = {
@@ -41,11 +43,13 @@ UNITS = {
     "densenet": ["stem", "block1_1", "transition1", "block2_1", "transition2", "block3_1", "norm", "pool"],
     "highway": ["stem", "block1_1", "block1_2", "pool1", "block2_1", "pool2", "block3_1", "pool3", "flatten"],
     "lenet": ["conv1", "conv2", "fc1", "fc2"],
+    "mixer": ["patches", "block1", "block2", "norm", "pool"],
     "mlp": ["flatten", "hidden1", "hidden2"],
     "plain": ["stem", "down1", "down2", "block1_1", "block1_2", "block2_1", "block2_2", "block3_1", "pool"],
     "resnet": ["stem", "block1_1", "block2_1", "block3_1", "pool"],
     "saxe": ["layer1", "layer2"],
     "vgg": [f"block{name}" for name in ["1_1", "2_1", "3_1", "3_2", "4_1", "4_2", "5_1", "5_2"]] + ["flatten", "fc1", "fc2"],
+    "vit": ["patches", "block1", "block2", "norm", "pool"],
     "wrn": ["stem", "block1_1", "block2_1", "block3_1", "norm", "pool"],
 }
 TASKS = {"8": Task((1, 8, 8), 4), "32": Task((3, 32, 32), 10), "28": Task((1, 28, 28), 7)}
@@ -77,7 +81,7 @@ def inputs(task, n, dtype=torch.float32):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("arch") == PARTS
-    assert len(PARTS) == 13
+    assert len(PARTS) == 15
 
 
 @pytest.mark.parametrize(("part", "task"), CASES)
@@ -152,6 +156,8 @@ def test_float32_agrees_with_float64(part):
         ("inception", {"form": "imagenet"}, Task((3, 224, 224), 1000), 6_624_904),
         ("inception", {"form": "imagenet", "kernel": 5, "norm": "none"}, Task((3, 224, 224), 1000), 6_998_552),
         ("torchvision", {"name": "resnet18"}, Task((3, 224, 224), 1000), 11_689_512),
+        ("mixer", {"patch": 16, "depth": 12, "width": 768}, Task((3, 224, 224), 1000), 59_880_472),
+        ("vit", {"patch": 16, "depth": 12, "width": 768, "heads": 12}, Task((3, 224, 224), 1000), 86_567_656),
         ("mlp", {"depth": 2, "width": 100}, Task((20,), 3), 20 * 100 + 100 + 100 * 100 + 100 + 303),
     ],
 )
@@ -445,6 +451,30 @@ def test_the_pad_shortcut_takes_every_other_pixel_and_puts_zeros_around_the_chan
             {"widths": []},
             TASKS["8"],
             "arch.widths=[] has no layer. Give the width of each, such as arch.widths=[64,32].",
+        ),
+        (
+            "mixer",
+            {"patch": 5},
+            TASKS["28"],
+            "arch.patch must divide both sides of the images, which are 28x28, got 5. Use arch.patch=4, or data.resize=30.",
+        ),
+        (
+            "vit",
+            {"patch": 16},
+            Task((1, 12, 8), 4),
+            "arch.patch must divide both sides of the images, which are 12x8, got 16. Use arch.patch=4, or data.resize=16.",
+        ),
+        (
+            "vit",
+            {"heads": 3},
+            TASKS["8"],
+            "arch.width of a vit must be a multiple of arch.heads, got 64 and 3. Use arch.heads=2, or arch.width=63.",
+        ),
+        (
+            "vit",
+            {"width": 6, "heads": 16},
+            TASKS["8"],
+            "arch.width of a vit must be a multiple of arch.heads, got 6 and 16. Use arch.heads=6, or arch.width=16.",
         ),
         ("vgg", {}, Task((20,), 3), "arch=vgg needs images, but the data are vectors of 20. Use arch=mlp."),
         (

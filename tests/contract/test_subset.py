@@ -21,11 +21,13 @@ PARTS = [
 NETS = {
     "densenet": {"depth": 10, "growth": 10},
     "lenet": {},
+    "mixer": {"depth": 3, "width": 20},
     "mlp": {"depth": 3, "width": 20, "norm": "batch"},
     "plain": {"depth": 4, "width": 10, "norm": "batch", "padding": "circular"},
     "resnet": {"depth": 14, "width": 10},
     "torchvision": {},
     "vgg": {"width": 10, "hidden": 16},
+    "vit": {"depth": 3, "width": 20},
     "wrn": {"depth": 10},
 }
 TASK = Task((3, 32, 32), 10)
@@ -280,14 +282,14 @@ def in_norm(arch):
     return {n for n in names(arch) if ".norm" in n or n.startswith("norm.")}
 
 
-@pytest.mark.parametrize("arch", ["densenet", "mlp", "plain", "resnet", "vgg", "wrn"])
+@pytest.mark.parametrize("arch", ["densenet", "mixer", "mlp", "plain", "resnet", "vgg", "vit", "wrn"])
 def test_norm_trains_the_gains_and_shifts_alone(arch):
     chosen = whole_ones(policy("norm").select(BUILT[arch], 0))
     assert chosen == in_norm(arch)
     assert chosen
 
 
-@pytest.mark.parametrize("arch", ["densenet", "mlp", "plain", "resnet", "vgg", "wrn"])
+@pytest.mark.parametrize("arch", ["densenet", "mixer", "mlp", "plain", "resnet", "vgg", "vit", "wrn"])
 def test_the_switches_overrule_the_policy(arch):
     net, everything = BUILT[arch], set(names(arch))
     head = {"head.weight", "head.bias"}
@@ -375,7 +377,7 @@ def test_what_is_drawn_depends_on_the_seed_and_the_name_of_the_tensor_alone(part
             "norm",
             {},
             {"part": "lenet"},
-            "subset=norm trains norm layers, but this network has none. Use arch.norm=batch, or subset=last.",
+            "subset=norm trains norm layers, but this network has none. Use an arch.norm that is not none, or subset=last.",
         ),
         (
             "weights",

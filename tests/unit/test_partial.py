@@ -155,11 +155,13 @@ ARCHES = {
     "highway": {"part": "highway", "form": "convolutional", "depth": 3, "width": 10, "norm": "batch"},
     "inception": {"part": "inception", "width": 16},
     "lenet": {"part": "lenet"},
+    "mixer": {"part": "mixer", "depth": 2, "width": 10},
     "mlp": {"part": "mlp", "width": 20, "depth": 2, "norm": "batch"},
     "plain": {"part": "plain", "depth": 2, "width": 10, "padding": "circular"},
     "resnet": {"part": "resnet", "depth": 8, "width": 10},
     "resnet without norm": {"part": "resnet", "depth": 8, "width": 10, "norm": "none"},
     "vgg": {"part": "vgg", "width": 10, "hidden": 12},
+    "vit": {"part": "vit", "depth": 2, "width": 12},
     "grouped": {"part": "torchvision", "name": "mobilenet_v3_small"},
 }
 

@@ -49,6 +49,16 @@ CASES = {
         ["seeds.order=1"],
         ["seeds.weights=1", "seeds.order=2"],
     ],
+    "tokens mixed by perceptrons, rows of them": [
+        ["arch=mixer", "arch.depth=1", "arch.width=8", "subset=fraction", "subset.fraction=0.3", "solver=adam"],
+        ["seeds.order=1"],
+        ["seeds.weights=1"],
+    ],
+    "attention": [
+        ["arch=vit", "arch.depth=2", "arch.width=8", "arch.heads=2", "subset=all", "solver=sgd"],
+        ["seeds.order=1"],
+        ["seeds.weights=1", "init=lecun"],
+    ],
     "one block after another": [
         ["arch=mlp", "arch.depth=2", "arch.width=8", "arch.norm=batch", "subset=order", "solver=sgd"],
         ["seeds.order=1"],

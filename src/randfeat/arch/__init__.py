@@ -7,10 +7,12 @@ from randfeat.arch.densenet import Densenet as Densenet
 from randfeat.arch.highway import Highway as Highway
 from randfeat.arch.inception import Inception as Inception
 from randfeat.arch.lenet import Lenet as Lenet
+from randfeat.arch.mixer import Mixer as Mixer
 from randfeat.arch.mlp import Mlp as Mlp
 from randfeat.arch.plain import Plain as Plain
 from randfeat.arch.resnet import Resnet as Resnet
 from randfeat.arch.saxe import Saxe as Saxe
 from randfeat.arch.torchvision import Torchvision as Torchvision
 from randfeat.arch.vgg import Vgg as Vgg
+from randfeat.arch.vit import Vit as Vit
 from randfeat.arch.wrn import Wrn as Wrn

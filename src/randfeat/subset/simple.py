@@ -58,7 +58,9 @@ class Norm(AbstractSubset):
         layers = norm_layers(net)
         names = [f"{layer}.{name}" for layer, module in layers.items() for name, _ in module.named_parameters()]
         if not names:
-            raise ConfigError("subset=norm trains norm layers, but this network has none. Use arch.norm=batch, or subset=last.")
+            raise ConfigError(
+                "subset=norm trains norm layers, but this network has none. Use an arch.norm that is not none, or subset=last."
+            )
         return dict.fromkeys(names, True)
 
 
