@@ -118,8 +118,10 @@ def on_record(study: Study, wanted: Wanted, folder: Path) -> Outcome:
     if runs:
         numbers.append(of_runs(wanted.runs, runs, spelled(wanted.runs)))
     whole = pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame({ARM: []})
-    ok = probed.keys() | {key for key, run in ran.items() if run.status is Status.OK}
-    part = _Numbers(study.name, whole, _lacking(wanted, probed.keys() | ran.keys()), _lacking(wanted, ok))
+    both = probed | ran
+    done = {key for key, record in both.items() if record.finished}
+    ok = {key for key in done if both[key].status is Status.OK}
+    part = _Numbers(study.name, whole, _lacking(wanted, done), _lacking(wanted, ok))
     tables = [(each, part.made(each.title, each.arm, each.make, pd.DataFrame)) for each in study.tables]
     findings = [(claim, part.found(claim)) for claim in study.claims]
     shown = [(table, lines) for table, lines in tables if lines is not None and len(lines)]
@@ -142,7 +144,7 @@ class _Numbers:
     Attributes:
         study: its name.
         whole: of all arms.
-        missing: the arms of which runs are not on record.
+        missing: the arms of which runs are not on record, or to be done again.
         lacking: these, and those of which runs have no scores.
     """
 
