@@ -300,6 +300,9 @@ def test_while_runs_are_missing_a_claim_is_undecided_and_damaged_lines_are_told(
     assert f"error: results/{name}-quick/README.md stands on 24 runs, and 23 are there." in done.stderr
     assert page.read_text() == whole
     (page.parent / "facts.json").unlink()
+    assert randfeat("reproduce", name, "--quick", "--check").returncode == 2
+    assert page.read_text() == whole
+    page.unlink()
     assert randfeat("reproduce", name, "--quick", "--check").returncode == 3
     assert "- 23 of 24 runs, " in page.read_text()
     assert "shallow is no worse | undecided |" in page.read_text()
@@ -310,6 +313,8 @@ def test_while_runs_are_missing_a_claim_is_undecided_and_damaged_lines_are_told(
     [
         ("study.yaml", "title: A random", "notes: 3\ntitle: A random", "notes must be text, got 3."),
         ("study.yaml", "line: init", "line: inti", "draws 'inti', which table summary does not have. Did you mean 'init'?"),
+        ("study.yaml", "line: init", "line: [init]", "line of a figure cannot be ['init']."),
+        ("study.yaml", "file: scatter", "file: ../scatter", "file of a figure is a plain name"),
         ("study.yaml", "figures:", "shown: depthh == 1\nfigures:", "shown of nobody2000_signal cannot be asked of its table"),
         ("claims.py", "within(wide[1] - wide[2], low=-50)", "True", "cannot be made of its numbers: TypeError: it is bool"),
         ("claims.py", "within(wide[1] - wide[2], low=-50)", "withn(1)", "cannot be made of its numbers: NameError"),
@@ -334,6 +339,23 @@ def test_a_mistake_in_a_study_of_runs_is_one_line(file, before, after, message, 
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1]
     assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert [
+        path.name for path in (tmp_path / "results/nobody2000_signal-quick").iterdir() if path.suffix in (".csv", ".png")
+    ] == []
+
+
+def test_runs_that_all_diverged_leave_a_page_without_numbers(tmp_path, randfeat, recorded):
+    (write(tmp_path, plan=RUNS) / "claims.py").write_text(RUN_CLAIMS)
+    shutil.copytree(recorded, tmp_path / "results/nobody2000_signal-quick")
+    file = tmp_path / "results/nobody2000_signal-quick/runs.jsonl"
+    file.write_text(
+        file.read_text().replace('"status":"ok"', '"status":"non_finite"').replace('"status": "ok"', '"status": "non_finite"')
+    )
+    done = randfeat("reproduce", "nobody2000_signal", "--quick", "--check")
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
+    page = file.with_name("README.md").read_text()
+    assert "24 of 24 runs failed and were left out" in page
+    assert "shallow is no worse | undecided | - | 0 |" in page
 
 
 @pytest.fixture(scope="module")

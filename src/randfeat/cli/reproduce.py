@@ -37,6 +37,8 @@ def reproduce(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="The claims alone.")] = False,
 ) -> None:
     """Run what is missing of a study and check its claims. Exit code 0 if all hold, 1 if one fails, 3 if one is undecided."""
+    if index and (quick or check):
+        raise ConfigError("--index is of all studies, at both sizes. Leave --quick and --check out.")
     if index:
         return _indexed(study, results)
     if study is None:
@@ -89,19 +91,19 @@ def _refuse_a_loss(outcome: Outcome, target: Path) -> None:
     """A page is not written over by one with fewer of its numbers."""
     from randfeat.study.facts import read
 
+    wanted, page = outcome.wanted, target / "README.md"
+    asked = {"runs": len({spec.key for spec in wanted.specs}), "probes": len(wanted.probes)}
+    found = {"runs": len(outcome.runs), "probes": len(outcome.probes)}
     try:
-        before = read(target)
+        known = read(target)
+        before = {"runs": known.runs, "probes": known.probes}
     except ResultsError:
-        return
-    wanted = outcome.wanted
-    kinds = {
-        "runs": (len(outcome.runs), before.runs, len({spec.key for spec in wanted.specs})),
-        "probes": (len(outcome.probes), before.probes, len(wanted.probes)),
-    }
-    for kind, (found, n, asked) in kinds.items():
-        if found < min(n, asked):
-            page = target / "README.md"
-            raise ConfigError(f"{page} stands on {n:,} {kind}, and {found:,} are there. Leave --check out to make the others.")
+        before = asked if page.exists() else {}
+    for kind, n in before.items():
+        if found[kind] < min(n, asked[kind]):
+            raise ConfigError(
+                f"{page} stands on {n:,} {kind}, and {found[kind]:,} are there. Leave --check out to make the others."
+            )
 
 
 def _carried_out(study: Study, plan: Wanted, shop: Shop, quiet: bool) -> Outcome:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from randfeat.errors import ConfigError
 from randfeat.report.statistics import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis as Axle
     from matplotlib.figure import Figure
 
+
+PLAIN = r"[A-Za-z0-9_-]+"
+"""What the name of a figure's or a table's file is made of."""
 
 HOLLOW = 7.0
 """Size of a published point, larger than one of ours."""
@@ -56,6 +61,18 @@ class Axes:
     ylabel: str = ""
     table: str = "summary"
     file: str = "figure"
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name == "papers":
+                good = isinstance(value, list) and all(isinstance(name, str) for name in value)
+            else:
+                good = isinstance(value, type(each.default) if each.default is not MISSING else str)
+            if not good or (each.name in ("x", "y") and not value):
+                raise ConfigError(f"{each.name} of a figure cannot be {value!r}.")
+        if not re.fullmatch(PLAIN, self.file):
+            raise ConfigError(f"file of a figure is a plain name such as by_depth, got {self.file!r}.")
 
 
 def lines(table: pd.DataFrame, axes: Axes) -> Figure:
@@ -104,7 +121,7 @@ def _points(ax: Axis, line: pd.DataFrame, axes: Axes, name: str, k: int) -> None
         linewidth=1.2,
     )
     if axes.published and axes.published in line and line[axes.published].notna().any():
-        theirs = line[axes.published].astype(float)
+        theirs = pd.to_numeric(line[axes.published], errors="coerce")
         ax.plot(line[axes.x], theirs, color=colour, marker=marker, markersize=HOLLOW, markerfacecolor="none", linestyle="")
 
 

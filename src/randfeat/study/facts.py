@@ -59,11 +59,12 @@ def facts(outcome: Outcome, command: str, quick: bool) -> Facts:
         runs=len(outcome.runs),
         probes=len(outcome.probes),
         wanted=len({spec.key for spec in outcome.wanted.specs}) + len(outcome.wanted.probes),
-        seeds=len({record.spec["seeds"]["weights"] for record in records}),
+        seeds=len({record.spec.get("seeds", {}).get("weights") for record in records}),
         seconds=round(sum(record.cost.get("total_s", 0.0) for record in records), 1),
         hardware=_each(_hardware(record.environment) for record in records),
         versions=_each(
-            f"randfeat {record.version}, torch {record.environment['torch']}, Python {record.environment['python']}"
+            f"randfeat {record.version}, torch {record.environment.get('torch', '-')}, "
+            f"Python {record.environment.get('python', '-')}"
             for record in records
         ),
         date=max((record.written for record in records), default="")[:10],
@@ -90,13 +91,21 @@ def read(folder: Path) -> Facts:
     path = folder / FILE
     try:
         known = Facts(**json.loads(path.read_text(encoding="utf-8")))
-        if known.size not in ("full", "quick") or not all(
-            isinstance(n, int) for n in (known.runs, known.probes, known.wanted, known.seeds)
-        ):
-            raise ValueError("its size is neither full nor quick, or a count is no number")
+        texts = [known.study, known.command, known.date, known.commit, *_listed(known.hardware), *_listed(known.versions)]
+        counts = [known.runs, known.probes, known.wanted, known.seeds]
+        if known.size not in ("full", "quick") or not all(isinstance(text, str) for text in texts):
+            raise ValueError("its size is neither full nor quick, or a word is none")
+        if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in counts):
+            raise ValueError("a count is no whole number")
         return known
     except (OSError, ValueError, TypeError) as error:
         raise ResultsError(f"{path} cannot be read: {error}. randfeat reproduce STUDY --check writes it anew.") from error
+
+
+def _listed(words: object) -> list[object]:
+    if not isinstance(words, list):
+        raise ValueError(f"{words!r} is no list")
+    return words
 
 
 def commit() -> str:
@@ -110,7 +119,8 @@ def commit() -> str:
 
 
 def _hardware(environment: dict[str, str | int]) -> str:
-    return f"{environment['hardware']} ({environment['device']}, threads: {environment['threads']})"
+    device, threads = environment.get("device", "-"), environment.get("threads", "-")
+    return f"{environment.get('hardware', '-')} ({device}, threads: {threads})"
 
 
 def _each(words: Iterable[str]) -> list[str]:

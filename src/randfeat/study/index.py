@@ -87,9 +87,12 @@ def write(results: Path, readme: Path | None) -> int:
     table = index(results)
     if table.empty:
         raise ResultsError(f"there is no study in {results}. randfeat reproduce STUDY makes one.")
+    try:
+        text = readme.read_text(encoding="utf-8") if readme is not None and readme.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{readme} cannot be read: {error}.") from error
     with replaced(results / "README.md") as path:
         path.write_text(page(table), encoding="utf-8")
-    text = readme.read_text(encoding="utf-8") if readme is not None and readme.is_file() else ""
     if END in text.partition(BEGIN)[2]:
         assert readme is not None
         with replaced(readme) as path:

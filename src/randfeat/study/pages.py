@@ -101,14 +101,16 @@ def write_all(outcome: Outcome, folder: Path, command: str, quick: bool) -> None
     from rich.console import Console
 
     known = facts.facts(outcome, command, quick)
+    text = page(outcome, known)
+    pictures = [(axes.file, lines(numbers, axes)) for axes, numbers in _drawn(outcome)]
     for table, numbers in outcome.tables:
         write(numbers, Format.CSV, folder / f"{table.file}.csv", Console())
     write(claims_table(outcome), Format.CSV, folder / "claims.csv", Console())
-    for axes, numbers in _drawn(outcome):
-        save(lines(numbers, axes), folder / f"{axes.file}.png")
+    for file, picture in pictures:
+        save(picture, folder / f"{file}.png")
     facts.write(known, folder)
     with replaced(folder / "README.md") as path:
-        path.write_text(page(outcome, known), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
 
 
 def _drawn(outcome: Outcome) -> Iterator[tuple[Axes, pd.DataFrame]]:
@@ -123,7 +125,8 @@ def _drawn(outcome: Outcome) -> Iterator[tuple[Axes, pd.DataFrame]]:
                 f"the figure {axes.file} of {outcome.study.name} draws {lacking[0]!r}, which table {axes.table} does not have."
                 f"{did_you_mean(lacking[0], map(str, own))} Columns: {listing(map(str, own))}."
             )
-        yield axes, own
+        if not own[[axes.x, axes.y]].dropna().empty:
+            yield axes, own
 
 
 def page(outcome: Outcome, known: Facts) -> str:
@@ -169,7 +172,7 @@ def _again(outcome: Outcome, table: Table, numbers: pd.DataFrame) -> str:
     """The words that make a line, or the networks of a table of probes, once more."""
     if WORDS in numbers:
         return (
-            f"The first line again: `randfeat sweep {numbers[WORDS].iloc[0]} --seeds {int(numbers['n'].iloc[0])}`. "
+            f"The first line again: `randfeat sweep {numbers[WORDS].iloc[0]} --seeds {_seeds(outcome, numbers)}`. "
             f"The words of the others are in `{table.file}.csv`."
         )
     plan = outcome.study.plan
@@ -180,6 +183,11 @@ def _again(outcome: Outcome, table: Table, numbers: pd.DataFrame) -> str:
         if probed.arm == table.arm
     ]
     return f"Its networks again: {'; '.join(commands)}." if commands else ""
+
+
+def _seeds(outcome: Outcome, numbers: pd.DataFrame) -> int:
+    """Of a table's first line."""
+    return max(1, int(numbers["n"].iloc[0])) if "n" in numbers else outcome.wanted.size.seeds
 
 
 def pipe(words: pd.DataFrame, table: pd.DataFrame) -> str:

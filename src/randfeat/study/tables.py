@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from randfeat.errors import ConfigError
+from randfeat.report.lines import PLAIN
 from randfeat.report.statistics import interval
 
 WORDS = "words"
@@ -29,6 +33,10 @@ class Table:
     make: Callable[[pd.DataFrame], pd.DataFrame]
     arm: str = ""
     file: str = "summary"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(PLAIN, self.file):
+            raise ConfigError(f"a table's file is a plain name such as by_depth, got {self.file!r}.")
 
 
 def cells(
@@ -57,7 +65,7 @@ def cells(
         for column, head in means.items():
             summary = interval(own.get(column, []))
             line |= {head: summary.mean, f"{head} ci95": summary.half_width} | ({} if "n" in line else {"n": summary.n})
-        line |= {head: own[column].mean() for column, head in (facts or {}).items() if column in own}
+        line |= {head: own[column].mean() if column in own else math.nan for column, head in (facts or {}).items()}
         if published is not None:
             line["published"] = published({str(name): value for name, value in own.iloc[0].items()})
         if "status" in own:
