@@ -61,12 +61,13 @@ def reproduce(
     plan = wanted(loaded.plan, quick, folder)
     if check:
         outcome = on_record(loaded, plan, target)
-        _problems(target)
-        _refuse_a_loss(outcome, target)
     else:
         shop = Shop(target, device_of(device), folder, asked.crew(folder, Store(target)), asked.stacks)
         outcome = _carried_out(loaded, plan, shop, quiet)
-        _problems(target)
+    for problem in outcome.problems:
+        print(f"note: {problem}", file=sys.stderr)
+    if check:
+        _refuse_a_loss(outcome, target)
     options = [*(["--quick"] if quick else []), *(["--results", str(results)] if results else [])]
     write_all(outcome, target, " ".join(["randfeat reproduce", study, *options]), quick)
     for arm, why in plan.left_out.items():
@@ -76,23 +77,12 @@ def reproduce(
     raise typer.Exit({"holds": 0, "fails": 1, "undecided": 3}[outcome.verdict])
 
 
-def _problems(folder: Path) -> None:
-    """Say what of the records could not be read."""
-    from randfeat.store import Store
-
-    for stem in ("runs", "probes"):
-        store = Store(folder, stem)
-        store.records()
-        for problem in store.problems:
-            print(f"note: {problem}", file=sys.stderr)
-
-
 def _refuse_a_loss(outcome: Outcome, target: Path) -> None:
     """A page is not written over by one with fewer of its numbers."""
     from randfeat.study.facts import read
 
     wanted, page = outcome.wanted, target / "README.md"
-    asked = {"runs": len({spec.key for spec in wanted.specs}), "probes": len(wanted.probes)}
+    asked = {"runs": wanted.n_runs, "probes": len(wanted.probes)}
     found = {"runs": len(outcome.runs), "probes": len(outcome.probes)}
     try:
         known = read(target)

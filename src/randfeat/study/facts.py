@@ -58,7 +58,7 @@ def facts(outcome: Outcome, command: str, quick: bool) -> Facts:
         command=command,
         runs=len(outcome.runs),
         probes=len(outcome.probes),
-        wanted=len({spec.key for spec in outcome.wanted.specs}) + len(outcome.wanted.probes),
+        wanted=outcome.wanted.n_runs + len(outcome.wanted.probes),
         seeds=len({record.spec.get("seeds", {}).get("weights") for record in records}),
         seconds=round(sum(record.cost.get("total_s", 0.0) for record in records), 1),
         hardware=_each(_hardware(record.environment) for record in records),

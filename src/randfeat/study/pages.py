@@ -25,8 +25,8 @@ from randfeat.study.tables import WORDS, Table
 
 _RULE = """\
 A claim holds if the whole 95 % interval lies within its limits, fails if none of it does, and is undecided otherwise, also
-where there are no runs for it (n = 0). The limits were written down before the runs. Published: a number in the paper or one
-that theory gives; a dash is neither."""
+while runs of it are missing (n = 0: all of them). The limits were written down before the runs. Published: a number in the
+paper or one that theory gives; a dash is neither."""
 
 
 def claims_table(outcome: Outcome) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def _drawn(outcome: Outcome) -> Iterator[tuple[Axes, pd.DataFrame]]:
 def page(outcome: Outcome, known: Facts) -> str:
     """The README, in Markdown."""
     plan = outcome.study.plan
-    quick = known.size == "quick"
+    quick, claims = known.size == "quick", claims_table(outcome)
     blocks = [
         f"# {plan.title}{' (quick)' if quick else ''}",
         "**Quick: few seeds, small networks. For a look; the claims are meant for the full size.**" if quick else "",
@@ -141,7 +141,7 @@ def page(outcome: Outcome, known: Facts) -> str:
         f"```\n{known.command}\n```",
         _facts(outcome, known),
         "## Claims",
-        pipe(claims_words(claims_table(outcome)), claims_table(outcome)),
+        pipe(claims_words(claims), claims),
         _RULE,
         plan.notes,
         *(block for table, numbers in outcome.tables for block in _section(outcome, table, numbers)),
@@ -200,7 +200,7 @@ def pipe(words: pd.DataFrame, table: pd.DataFrame) -> str:
 
 def _facts(outcome: Outcome, known: Facts) -> str:
     """What it took, in a list."""
-    n_runs = len({spec.key for spec in outcome.wanted.specs})
+    n_runs = outcome.wanted.n_runs
     listed = [
         f"{known.runs:,} of {n_runs:,} runs" if 0 < known.runs < n_runs else f"{known.runs:,} runs" if known.runs else "",
         f"{known.probes:,} probes of random networks" if known.probes else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +36,7 @@ class Outcome:
         runs: the records of runs and twins on record, by key.
         tables: what each of the study's tables holds; one of an arm without numbers is left out.
         findings: one for each claim, in their order.
+        problems: what of the records could not be read, a sentence each.
     """
 
     study: Study
@@ -44,6 +45,7 @@ class Outcome:
     runs: Mapping[str, Record]
     tables: list[tuple[Table, pd.DataFrame]]
     findings: list[tuple[Claim, Finding]]
+    problems: list[str] = field(default_factory=list)
 
     @property
     def records(self) -> list[Record]:
@@ -111,7 +113,8 @@ def on_record(study: Study, wanted: Wanted, folder: Path) -> Outcome:
     Raises:
         ConfigError: a table or a claim cannot be made of the numbers.
     """
-    probed, ran = ({record.key: record for record in Store(folder, stem).records()} for stem in ("probes", "runs"))
+    stores = Store(folder, "probes"), Store(folder)
+    probed, ran = ({record.key: record for record in store.records()} for store in stores)
     there = [(probed[spec.key], how) for spec, how in wanted.probes if spec.key in probed]
     runs = {spec.key: ran[spec.key] for spec in wanted.specs if spec.key in ran}
     numbers = [of_probes(there)] if there else []
@@ -125,16 +128,20 @@ def on_record(study: Study, wanted: Wanted, folder: Path) -> Outcome:
     tables = [(each, part.made(each.title, each.arm, each.make, pd.DataFrame)) for each in study.tables]
     findings = [(claim, part.found(claim)) for claim in study.claims]
     shown = [(table, lines) for table, lines in tables if lines is not None and len(lines)]
-    return Outcome(study, wanted, [record for record, _ in there], runs, shown, findings)
+    problems = [problem for store in stores for problem in store.problems]
+    return Outcome(study, wanted, [record for record, _ in there], runs, shown, findings, problems)
 
 
 def _lacking(wanted: Wanted, there: Set[str]) -> set[str]:
     """The arms of which something is not among these; those left out are not wanted."""
     probes = {probed.arm for spec, probed in wanted.probes if spec.key not in there}
-    runs = {
-        each.arm.name for each in wanted.runs if not {each.spec.key, *([each.spec.twin.key] if each.arm.twins else [])} <= there
-    }
+    runs = {each.arm.name for each in wanted.runs if not {spec.key for spec in each.specs} <= there}
     return probes | runs
+
+
+def _concerns(arms: Set[str], arm: str) -> bool:
+    """Whether one of these arms is that of a claim or a table, which without an arm stands on all."""
+    return arm in arms if arm else bool(arms)
 
 
 @dataclass(frozen=True)
@@ -156,8 +163,7 @@ class _Numbers:
     def found(self, claim: Claim) -> Finding:
         """What they say of a claim; while runs of its arm are missing it is undecided."""
         finding = self.made(claim.name, claim.arm, claim.check, Finding) or Finding.nothing()
-        undecided = self.missing if not claim.arm else claim.arm in self.missing
-        return replace(finding, verdict=Verdict.UNDECIDED) if undecided else finding
+        return replace(finding, verdict=Verdict.UNDECIDED) if _concerns(self.missing, claim.arm) else finding
 
     def made(self, what: str, arm: str, make: Callable[[pd.DataFrame], Any], kind: type[T]) -> T | None:
         """Of the numbers of an arm, without the columns that it does not have; None where what there is does not do."""
@@ -170,7 +176,7 @@ class _Numbers:
                 raise TypeError(f"it is {type(made).__name__} and no {kind.__name__}")
             return made
         except Exception as error:
-            if self.lacking if not arm else arm in self.lacking:
+            if _concerns(self.lacking, arm):
                 return None
             reason = f"{type(error).__name__}: {error}"
             raise ConfigError(f"{what!r} of {self.study} cannot be made of its numbers: {reason}.") from error

@@ -34,6 +34,11 @@ class Asked:
     arm: Arm
     first: RunSpec
 
+    @property
+    def specs(self) -> list[RunSpec]:
+        """The run, and its twin where the arm wants it."""
+        return [self.spec, self.spec.twin] if self.arm.twins else [self.spec]
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -55,7 +60,12 @@ class Wanted:
     @property
     def specs(self) -> list[RunSpec]:
         """The runs, each followed by its twin where its arm wants it."""
-        return [spec for each in self.runs for spec in ([each.spec, each.spec.twin] if each.arm.twins else [each.spec])]
+        return [spec for each in self.runs for spec in each.specs]
+
+    @property
+    def n_runs(self) -> int:
+        """How many runs these are, each counted once."""
+        return len({spec.key for spec in self.specs})
 
 
 def wanted(plan: Plan, quick: bool, folder: Path) -> Wanted:
