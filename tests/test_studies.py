@@ -344,6 +344,17 @@ def test_a_mistake_in_a_study_of_runs_is_one_line(file, before, after, message, 
     ] == []
 
 
+def test_a_missing_data_set_of_several_forms_is_one_line_and_nothing_is_run(tmp_path, randfeat):
+    plan = RUNS.replace("words: [arch=mlp, arch.width=9", 'words: [data=norb, "data.resize=8,16", arch=mlp, arch.width=9')
+    plan = plan.replace("    quick: null\n", "")
+    (write(tmp_path, plan=plan) / "claims.py").write_text(RUN_CLAIMS)
+    done = randfeat("reproduce", "nobody2000_signal", "--quick", "--data-dir", "nothing")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: data=norb is not under nothing")
+    assert len(done.stderr.splitlines()) == 1
+    assert not list((tmp_path / "results").glob("*/runs.jsonl"))
+
+
 def test_runs_that_all_diverged_leave_a_page_without_numbers(tmp_path, randfeat, recorded):
     (write(tmp_path, plan=RUNS) / "claims.py").write_text(RUN_CLAIMS)
     shutil.copytree(recorded, tmp_path / "results/nobody2000_signal-quick")

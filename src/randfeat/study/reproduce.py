@@ -19,7 +19,7 @@ from randfeat.store import Store
 from randfeat.study.folder import Study
 from randfeat.study.numbers import ARM, of_probes, of_runs
 from randfeat.study.tables import Table
-from randfeat.study.wanted import Wanted, spelled
+from randfeat.study.wanted import Wanted, not_on_disk, spelled
 from randfeat.sweep import View, carry_out
 
 T = TypeVar("T")
@@ -100,9 +100,13 @@ def run(wanted: Wanted, shop: Shop, view: View | None = None) -> None:
     """Run what is not on record; ``view`` is told of it.
 
     Raises:
-        DataError: the one data set of all runs is missing or malformed.
+        DataError: a data set is missing and cannot be downloaded; nothing is run.
         ResultsError: something could not be written.
     """
+    there = shop.runs.finished()
+    for spec in {spec.data.part: spec for spec in wanted.specs if spec.key not in there}.values():
+        if not_on_disk(spec.data.part, shop.data):
+            spec.data.load(spec.seeds.data, shop.data, torch.device("cpu"))
     if wanted.runs:
         carry_out(wanted.specs, shop.runs, shop.crew, stacks=shop.stacks, view=view)
 

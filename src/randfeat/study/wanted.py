@@ -89,7 +89,7 @@ def wanted(plan: Plan, quick: bool, folder: Path) -> Wanted:
             own = list(_runs(plan, quick, arm, scale))
         except ConfigError as error:
             raise ConfigError(f"arm {arm.name}: {error}") from None
-        absent = {each.spec.data.part for each in own if _absent(each.spec.data.part, folder)} if arm.optional else set()
+        absent = {each.spec.data.part for each in own if not_on_disk(each.spec.data.part, folder)} if arm.optional else set()
         if absent:
             left_out[arm.name] = f"{len(own)} runs on data={', '.join(sorted(absent))}, which is not on disk"
         else:
@@ -117,7 +117,8 @@ def _runs(plan: Plan, quick: bool, arm: Arm, scale: Scale) -> Iterator[Asked]:
             yield from (Asked(first.with_seed(k), arm, first) for k in range(scale.seeds or size.seeds))
 
 
-def _absent(name: str, folder: Path) -> bool:
+def not_on_disk(name: str, folder: Path) -> bool:
+    """Whether files of a downloaded data set are not under the folder."""
     return name in PLACES and bool(PLACES[name].missing(folder))
 
 
