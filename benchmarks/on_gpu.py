@@ -68,7 +68,7 @@ def random_patches(images: dict[str, Any], folder: Path, device: torch.device, s
     one = case(images, folder, device, parts)
     product = fastest(device)
     n, p = len(one.data.train), one.problem.trained["head.weight"].shape[1]
-    y_NK = torch.eye(one.data.task.n_classes, device=device)[one.data.train.y_N]
+    y_NK = torch.eye(one.data.task.n_outputs, device=device)[one.data.train.y_N]
 
     def streamed(take: Callable[[Tensor, Tensor], object]) -> None:
         with layers_by(product):

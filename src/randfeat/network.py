@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from randfeat.errors import ConfigError, did_you_mean, some
-from randfeat.typing import Task
+from randfeat.errors import ConfigError, did_you_mean, listing, some
+from randfeat.typing import Kind, Task
 
 SMALL = 2**21
 """A network of so many weights is computed on two inputs in no time."""
@@ -24,6 +24,14 @@ SMALL = 2**21
 HEAD = "head"
 INPUT = "input"
 """What stands for the rows themselves where units are named."""
+
+ANSWERING: dict[Kind, tuple[str, ...]] = {
+    "vectors": ("mlp",),
+    "images": ("autoencoder", "unet"),
+    "sequences": ("gru", "lstm", "minimal_rnn", "rnn", "tcn", "transformer"),
+    "graph": ("gat", "gcn"),
+}
+"""Architectures that give as many answers as rows of a kind may have."""
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, nn.modules.instancenorm._InstanceNorm)
 
@@ -46,16 +54,28 @@ class Network(nn.Sequential):
 
 
 def chain(units: Mapping[str, nn.Module], task: Task) -> Network:
-    """The network of these units, with a head for the task's classes on whatever the last unit gives.
+    """The network of these units, with a head for the task's outputs on whatever the last unit gives.
 
-    The units must already lie on the meta device, and the last one must give a matrix, one row of P features each.
+    The units must already lie on the meta device, and the last one must give P features for each answer: (N, *answers, P).
+
+    Raises:
+        ConfigError: the units give another number of answers.
     """
     features = outline(nn.Sequential(*units.values()), task.shape)
-    head = nn.Linear(features[1], task.n_classes, device="meta")
+    if tuple(features[1:-1]) != task.answers:
+        raise ConfigError(
+            f"the data ask for {_times(task.answers)} for each row, and this network gives {_times(tuple(features[1:-1]))}. "
+            f"Use {listing(f'arch={name}' for name in ANSWERING[task.kind])}."
+        )
+    head = nn.Linear(features[-1], task.n_outputs, device="meta")
     net = Network()
     for name, unit in {**units, HEAD: head}.items():
         net.add_module(name, unit)
     return net
+
+
+def _times(answers: tuple[int, ...]) -> str:
+    return f"{'x'.join(map(str, answers))} answers" if answers else "one answer"
 
 
 def cut(net: Network, at: str, task: Task, word: str) -> Network:
@@ -76,7 +96,7 @@ def cut(net: Network, at: str, task: Task, word: str) -> Network:
         raise ConfigError(f"{word}={at} is no unit of this network.{near} Units: {some([INPUT, *net.unit_names])}.")
     names = [] if at == INPUT else net.unit_names[: net.unit_names.index(ends[at]) + 1]
     units = {name: net.get_submodule(name) for name in names}
-    if len(outline(nn.Sequential(*units.values()), task.shape)) != 2:
+    if outline(nn.Sequential(*units.values()), task.shape)[1:-1] != task.answers:
         units["flatten"] = nn.Flatten()
     part = chain(units, task)
     part.origin = net.origin
@@ -98,6 +118,13 @@ def outline(module: nn.Module, shape: tuple[int, ...], rows: int = 2) -> torch.S
 
 def _zeros(tensor: Tensor, device: str) -> Tensor:
     return torch.zeros(tensor.shape, dtype=tensor.dtype, device=device) if tensor.is_meta else tensor.to(device)
+
+
+def connect(net: nn.Module, edges: Tensor) -> None:
+    """Give the edges (2, E) of the data's graph to every layer that has a buffer ``edges`` for them."""
+    for module in net.modules():
+        if "edges" in dict(module.named_buffers(recurse=False)):
+            module.register_buffer("edges", edges)
 
 
 def blocks(net: Network) -> dict[str, list[str]]:

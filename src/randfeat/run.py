@@ -18,9 +18,9 @@ from randfeat.data import Dataset
 from randfeat.errors import ResultsError
 from randfeat.init import NOTHING, Sources, draw
 from randfeat.machine import environment
-from randfeat.metrics import accuracy, cross_entropy, small_share
+from randfeat.metrics import accuracy, explained, loss, small_share
 from randfeat.model import Model, channels_last, order_channels_last
-from randfeat.network import Network, Role, roles
+from randfeat.network import Network, Role, connect, roles
 from randfeat.prefix import SPLITS, Prefix, kept
 from randfeat.record import Record, Status
 from randfeat.seeds import stream
@@ -126,6 +126,8 @@ def build(spec: RunSpec, data: Dataset, device: torch.device, sources: Sources =
 
     def drawn() -> tuple[Network, Weights]:
         net = copy.deepcopy(spec.network())
+        if data.edges is not None:
+            connect(net, data.edges)
         tensors = draw(spec.init, net, spec.seeds.weights, sources)
         order_channels_last(net)
         return net, {name: channels_last(tensor.to(device, dtype)) for name, tensor in tensors.items()}
@@ -160,7 +162,7 @@ def problem(
         trained=model.weights.trained,
         train=seen.examples("train"),
         val=seen.examples("val"),
-        n_classes=data.task.n_classes,
+        n_outputs=data.task.n_outputs,
         augment=data.augment,
         prepare=seen.prepare,
         logits=model.suffix,
@@ -189,14 +191,15 @@ def test_accuracy(model: Model, prefix: Prefix) -> Callable[[Weights], float]:
 
 
 def score(model: Model, trained: Weights, prefix: Prefix) -> dict[str, float]:
-    """Accuracy and mean cross-entropy on the training, validation and test rows; how many of the gains that train are small."""
+    """Accuracy and mean loss on the training, validation and test rows; how many of the gains that train are small."""
     metrics: dict[str, float] = {}
     for name in SPLITS:
         y_N = prefix.classes(name)
         if len(y_N):
-            scores_NK = model.scores(trained, prefix.blocks(name))
-            metrics[f"{name}/accuracy"] = accuracy(scores_NK, y_N)
-            metrics[f"{name}/loss"] = cross_entropy(scores_NK, y_N)
+            outputs = model.scores(trained, prefix.blocks(name))
+            metrics |= {f"{name}/accuracy": accuracy(outputs, y_N), f"{name}/loss": loss(outputs, y_N)}
+            if y_N.is_floating_point():
+                metrics[f"{name}/explained"] = explained(outputs, y_N)
     gains = [trained[name] for name, role in roles(model.net).items() if role is Role.GAIN and name in trained]
     return metrics | ({"gamma/small": small_share(gains)} if gains else {})
 

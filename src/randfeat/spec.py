@@ -73,6 +73,7 @@ class RunSpec:
                 f"{self.solver.title()} chooses on validation rows, but data.val_share=0 keeps none. "
                 f"Use data.val_share=0.1, or {self.solver.without_choice}."
             )
+        self.solver.check_task(self.data.task)
         self.init.check(self.network(), dict(self.network().named_parameters()))
         self.solver.check(self.selection, self.subset.begins(self.network(), self.seeds.subset), self.subset.part)
 

@@ -22,14 +22,15 @@ def stack_key(spec: RunSpec) -> str | None:
 
     They may differ in the seeds of weights, subset and order, in the law, in every setting of a gradient solver but
     ``epochs`` and ``batch_size``, and in which rows or entries of a tensor train, not in how many. A run whose network
-    draws while it trains (dropout), or that computes in mixed precision, trains alone.
+    draws while it trains (dropout), that computes in mixed precision, or whose rows have several answers or numbers for
+    an answer, trains alone.
     """
-    solver, net = spec.solver, spec.network()
-    if not isinstance(solver, AbstractGradient) or spec.precision == "mixed":
+    solver, net, task = spec.solver, spec.network(), spec.data.task
+    if not isinstance(solver, AbstractGradient) or spec.precision == "mixed" or task.answers or task.numbers:
         return None
     selection = spec.selection
     trained = _structure(selection, {name: tensor.shape for name, tensor in net.named_parameters()})
-    if not trained or not _stacks(spec.arch, spec.data.task, tuple(trained), spec.subset.statistics):
+    if not trained or not _stacks(spec.arch, task, tuple(trained), spec.subset.statistics):
         return None
     return hashed(
         {

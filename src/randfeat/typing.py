@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -16,25 +17,47 @@ Weights = dict[str, Tensor]
 """Tensors by their name in the network, ``block1_1.conv.weight``."""
 
 
+Kind = Literal["vectors", "images", "sequences", "graph"]
+
+
 @dataclass(frozen=True)
 class Task:
-    """What a network is built for: the shape of one input, and the number of classes.
+    """What a network is built for: the shape of one row, and what is asked of it.
 
-    ``shape`` is (channels, height, width) for images and (D,) for plain vectors.
+    Attributes:
+        shape: (D,) for vectors, (channels, height, width) for images, (steps, channels) for sequences; for a graph, which is
+            one row, (nodes, channels).
+        n_outputs: K: classes, or numbers in an answer.
+        answers: how many answers a row has, along axes of their own: () for one; (S,) for each of a sequence's last S steps or
+            each node of a graph; (height, width) for each place of an image.
+        numbers: an answer is K numbers, not one of K classes.
+        is_graph: a row is a graph, whose edges come with the data.
     """
 
     shape: tuple[int, ...]
-    n_classes: int
+    n_outputs: int
+    answers: tuple[int, ...] = ()
+    numbers: bool = False
+    is_graph: bool = False
 
     @property
     def n_inputs(self) -> int:
-        """D: numbers in one input."""
+        """D: numbers in one row."""
         return math.prod(self.shape)
+
+    @property
+    def kind(self) -> Kind:
+        """What a row is."""
+        return "graph" if self.is_graph else ("vectors", "sequences", "images")[len(self.shape) - 1]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs and their classes: ``x`` (N, ...) and ``y_N`` (whole numbers from 0 to K - 1), on one device."""
+    """Rows and their answers, on one device.
+
+    ``x`` is (N, ...). ``y_N`` is whole numbers from 0 to K - 1: the classes (N,), or (N, *answers) where a row has several
+    answers, -1 where none is asked for; or float32 (N, *answers, K) where the answers are numbers.
+    """
 
     x: Tensor
     y_N: Tensor

@@ -90,7 +90,7 @@ def test_the_head_is_the_last_child_and_linear_with_an_output_per_class(part, ta
     name, head = list(net.named_children())[-1]
     assert name == "head"
     assert type(head) is nn.Linear
-    assert head.out_features == TASKS[task].n_classes
+    assert head.out_features == TASKS[task].n_outputs
     assert head.bias is not None
     assert all(tensor.is_meta for tensor in net.parameters())
 
@@ -113,7 +113,7 @@ def test_scores_are_finite_and_differ_between_rows_and_classes(part, task, init)
     model = model_of(build(part, TASKS[task], **SMALL[part]), init)
     scores = scores_of(model, inputs(TASKS[task], 3))
     assert bool(scores.isfinite().all())
-    assert len(scores.flatten().unique()) == 3 * TASKS[task].n_classes
+    assert len(scores.flatten().unique()) == 3 * TASKS[task].n_outputs
 
 
 @pytest.mark.parametrize(("part", "task"), CASES)

@@ -137,7 +137,7 @@ def test_no_validation_rows_where_the_share_is_zero(case):
 
 def test_every_draw_has_each_class_in_proportion(case):
     data = case.load(n_train=len(case.y_train) // 2, n_test=len(case.y_test) // 2, val_share=0.3)
-    n_classes = data.task.n_classes
+    n_classes = data.task.n_outputs
     kept = torch.cat([data.train.y_N, data.val.y_N])
     for drawn, all_labels in ((kept, case.y_train), (data.val.y_N, kept), (data.test.y_N, case.y_test)):
         fair = np.bincount(all_labels, minlength=n_classes) * len(drawn) / len(all_labels)
@@ -162,7 +162,7 @@ def test_another_seed_gives_other_rows_but_the_same_test_set(case):
 def test_the_order_of_the_training_rows_is_mixed(case):
     data = case.load(val_share=0)
     assert rows(data.train) != rows(case.x_train, case.y_train)
-    assert len(data.train.y_N[: len(data.train) // 4].unique()) > data.task.n_classes / 2
+    assert len(data.train.y_N[: len(data.train) // 4].unique()) > data.task.n_outputs / 2
 
 
 def test_the_scale_is_fitted_on_the_rows_that_train_and_on_no_others(case):

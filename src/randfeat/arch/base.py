@@ -8,8 +8,8 @@ from typing import Literal
 
 from torch import nn
 
-from randfeat.errors import ConfigError
-from randfeat.network import Network
+from randfeat.errors import ConfigError, listing
+from randfeat.network import ANSWERING, Network
 from randfeat.part import Part
 from randfeat.typing import Task
 
@@ -35,8 +35,8 @@ class AbstractArch(Part):
         Raises:
             ConfigError: the inputs are vectors, or images with fewer than ``at_least`` pixels on a side.
         """
-        if len(task.shape) != 3:
-            raise ConfigError(f"{self.title()} needs images, but the data are vectors of {task.shape[0]}. Use arch=mlp.")
+        if task.kind != "images":
+            raise ConfigError(f"{self.title()} needs images, but the data are {described(task)}. Use {fitting(task)}.")
         channels, height, width = task.shape
         if min(height, width) < at_least:
             raise ConfigError(
@@ -44,6 +44,22 @@ class AbstractArch(Part):
                 f"Use data.resize={at_least}."
             )
         return channels, height, width
+
+
+def described(task: Task) -> str:
+    """What the rows of a task are, in words."""
+    n, channels = (*task.shape, 0)[:2]
+    return {
+        "vectors": f"vectors of {n}",
+        "images": f"images of {'x'.join(map(str, task.shape[1:]))}",
+        "sequences": f"sequences of {n} steps of {channels}",
+        "graph": f"a graph of {n} nodes",
+    }[task.kind]
+
+
+def fitting(task: Task) -> str:
+    """Architectures for a task, as words."""
+    return listing(f"arch={name}" for name in ANSWERING[task.kind])
 
 
 def convolution(channels: int, maps: int, size: int, stride: int, norm: Norm) -> nn.Conv2d:

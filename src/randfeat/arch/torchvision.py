@@ -37,7 +37,7 @@ class Torchvision(AbstractArch):
     def build(self, task: Task) -> Network:
         """See :meth:`AbstractArch.build`."""
         channels, height, width = self.image_shape(task)
-        pieces = _cut(self.name, _model(self.name, task.n_classes))
+        pieces = _cut(self.name, _model(self.name, task.n_outputs))
         net = Network()
         net.origin = self.name
         for name, unit in ({"rgb": Repeat(), **pieces} if channels == 1 else pieces).items():

@@ -19,19 +19,30 @@ Augment = Callable[[Tensor, Stream], Tensor]
 
 @dataclass(frozen=True)
 class Raw:
-    """What the files hold, on the CPU: ``x`` uint8 (N, C, H, W) or float32 (N, D), ``y_N`` int64, in file order."""
+    """What the files hold, on the CPU, in file order.
+
+    Attributes:
+        train: ``x`` uint8 images (N, C, H, W); float32 vectors (N, D); uint8 or float32 sequences (N, T, C); float32 graphs
+            (N, nodes, C). ``y_N`` as :class:`randfeat.typing.Examples` says.
+        test: likewise.
+        val: where the files say which rows are for choices; None where they are to be held out of ``train``.
+        edges: of a graph, from and to which node, int64 (2, E), each edge in both directions; None where there is none.
+    """
 
     train: Examples
     test: Examples
+    val: Examples | None = None
+    edges: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
     """A data set ready for a run, on one device.
 
-    ``x`` stays uint8 for images and float32 for vectors; ``scale`` turns a batch into what a network sees. ``scale`` is
+    ``x`` stays as it was read, uint8 or float32; ``scale`` turns a batch into what a network sees. ``scale`` is
     fitted on the rows of ``train`` alone. ``val`` has no rows where ``val_share`` is 0. ``augment`` is for training
-    batches, before ``scale``; it is None where nothing is to be changed.
+    batches, before ``scale``; it is None where nothing is to be changed. ``edges`` are those of a graph, see
+    :class:`Raw`, on the CPU.
     """
 
     task: Task
@@ -40,6 +51,7 @@ class Dataset:
     test: Examples
     scale: Scale
     augment: Augment | None
+    edges: Tensor | None = None
 
     @property
     def splits(self) -> dict[str, Examples]:

@@ -58,7 +58,7 @@ class ImageFolder(AbstractData):
     def read(self, folder: Path) -> Raw:
         """The pictures class by class; the data folder is not looked at."""
         splits = [self._examples(tree) for tree in self._trees()]
-        return Raw(*splits) if len(splits) == 2 else with_fifth_held_out(splits[0], f"{self.title()}: {self.path}")
+        return Raw(splits[0], splits[1]) if len(splits) == 2 else with_fifth_held_out(splits[0], f"{self.title()}: {self.path}")
 
     def _error(self, path: Path, text: str) -> DataError:
         return DataError(f"{self.title()}: {path}: {text}")

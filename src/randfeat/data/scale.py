@@ -34,7 +34,7 @@ def each_standardised(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Standardised:
-    """``(x - mean) / std``, per channel for images and per column for vectors."""
+    """``(x - mean) / std``, per channel for images, sequences and graphs, and per column for vectors."""
 
     mean: Tensor
     std: Tensor
@@ -63,18 +63,22 @@ def fit_standardised(x: Tensor, device: torch.device) -> Standardised:
 
     The variance is the mean squared deviation (divided by N). Statistics are computed in float64 on the CPU.
     """
-    mean, std = _image_moments(x) if x.dtype == torch.uint8 else _vector_moments(x)
+    if x.dtype == torch.uint8:
+        mean, std = _byte_moments(x if x.ndim == 4 else x.movedim(-1, 1))
+        mean, std = (moment.view(-1, 1, 1) if x.ndim == 4 else moment for moment in (mean, std))
+    else:
+        mean, std = _vector_moments(x.flatten(0, -2))
     return Standardised(mean.to(torch.float32).to(device), std.to(torch.float32).to(device))
 
 
-def _image_moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation by channel, (C, 1, 1), exactly: from how often each of the 256 values occurs."""
+def _byte_moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation by channel, axis 1, exactly: from how often each of the 256 values occurs."""
     counts_CV = torch.stack([torch.bincount(channel.reshape(-1), minlength=256) for channel in x.unbind(1)])
     share_CV = counts_CV.to(torch.float64) / counts_CV.sum(1, keepdim=True)
     value_V = torch.arange(256, dtype=torch.float64) / 255
     mean_C = share_CV @ value_V
     std_C = (share_CV * (value_V - mean_C[:, None]) ** 2).sum(1).sqrt()
-    return mean_C.view(-1, 1, 1), torch.where(std_C == 0, 1.0, std_C).view(-1, 1, 1)
+    return mean_C, torch.where(std_C == 0, 1.0, std_C)
 
 
 def _vector_moments(x_ND: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,8 +42,9 @@ def take(examples: Examples, rows: Rows) -> Examples:
 
 
 def classes(examples: Examples) -> Rows:
-    """``y_N`` as numpy has it."""
-    return examples.y_N.numpy()
+    """``y_N`` as numpy has it; all rows are of one class where they have no one class each."""
+    one_class = examples.y_N.ndim == 1
+    return examples.y_N.numpy() if one_class else np.zeros(len(examples), np.int64)
 
 
 def train_and_val(examples: Examples, val_share: float, seed: int) -> tuple[Examples, Examples]:

@@ -6,9 +6,9 @@ import math
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from randfeat.metrics import mean_loss
 from randfeat.network import Network, unit_of
 from randfeat.probe.walk import Readings, named, walk
 from randfeat.typing import Weights
@@ -33,7 +33,7 @@ def gradients(net: Network, weights: Weights, x: Tensor, y_N: Tensor) -> Gradien
     outputs = dict(walk(net, leaves, x.detach().requires_grad_()))
     scores_NK = next(reversed(outputs.values()))
     wanted = [*leaves.values(), *outputs.values()]
-    found = torch.autograd.grad(F.cross_entropy(scores_NK, y_N), wanted, materialize_grads=True)
+    found = torch.autograd.grad(mean_loss(scores_NK, y_N), wanted, materialize_grads=True)
     of_weights, of_outputs = found[: len(leaves)], found[len(leaves) :]
     return Gradients(dict(zip(leaves, of_weights, strict=True)), dict(zip(outputs, of_outputs, strict=True)))
 

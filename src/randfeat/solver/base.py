@@ -46,10 +46,10 @@ class Problem:
         trained: the tensors to fit, as drawn.
         train: the rows to fit them to.
         val: the rows on which every choice is made.
-        n_classes: K.
+        n_outputs: K: classes, or numbers in an answer.
         augment: rows of ``train.x`` -> the same rows, changed at random; None where nothing is.
-        prepare: rows of ``x`` -> inputs of the first unit that trains. Under a closed-form head: features (N, P).
-        logits: (trained tensors, prepared inputs) -> class scores (N, K), differentiable in the tensors.
+        prepare: rows of ``x`` -> inputs of the first unit that trains. Under a closed-form head: features (N, *answers, P).
+        logits: (trained tensors, prepared inputs) -> class scores, or numbers, (N, *answers, K); differentiable in the tensors.
         train_mode: switches norm layers and dropout to training; ``score_mode`` back.
         order: the stream of the order of the rows, of augmentation and of dropout.
         watch: is told about progress.
@@ -64,7 +64,7 @@ class Problem:
     trained: Weights
     train: Examples
     val: Examples
-    n_classes: int
+    n_outputs: int
     augment: Callable[[Tensor, Stream], Tensor] | None
     prepare: Callable[[Tensor], Tensor]
     logits: Callable[[Weights, Tensor], Tensor]
@@ -123,6 +123,13 @@ class AbstractSolver(Part):
             selection: a choice for every tensor.
             begins: when tensors begin to train, see :class:`Problem`.
             subset: the policy's name, for the message.
+
+        Raises:
+            ConfigError: it cannot; says what could.
+        """
+
+    def check_task(self, task: Task) -> None:
+        """Nothing, where this solver can fit what the data ask for; by default it can.
 
         Raises:
             ConfigError: it cannot; says what could.

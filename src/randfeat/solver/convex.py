@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from randfeat.errors import ConfigError
 from randfeat.least_squares import Solution
 from randfeat.network import HEAD
 from randfeat.part import setting
@@ -22,6 +24,7 @@ from randfeat.solver.folds import folds, mean_accuracies, within, without
 from randfeat.solver.head import AbstractPenalised, best_on_validation, fitted, tried
 from randfeat.solver.objective import Loss, Objective
 from randfeat.solver.rows import Rows, training_rows
+from randfeat.typing import Task
 
 OVERFLOW = "a product of features was not finite in this precision"
 
@@ -60,6 +63,15 @@ class AbstractConvex(AbstractPenalised):
     def without_choice(self) -> str:
         """See :class:`AbstractSolver`."""
         return "solver.choose=cross_validation, or one penalty alone, as in solver.penalty=1"
+
+    def check_task(self, task: Task) -> None:
+        """See :meth:`AbstractSolver.check_task`."""
+        if task.answers or task.numbers:
+            asked = "numbers" if task.numbers else f"{math.prod(task.answers)} answers for each row"
+            raise ConfigError(
+                f"{self.title()} fits one class for each row, and the data ask for {asked}. Use solver=ridge, solver=sgd or "
+                "solver=adam."
+            )
 
     @property
     @abstractmethod
@@ -123,7 +135,7 @@ class AbstractConvex(AbstractPenalised):
         """The accuracy of each penalty on one fold, fitted to the others."""
         part = replace(without(problem, rows, fold_N == fold), watch=within(problem.watch, fold, self.folds + 1))
         path = self._path(part, training_rows(part), ends)
-        return {penalty: Fraction(n_right, len(part.val)) for penalty, _, n_right in tried(part, path)}
+        return {penalty: Fraction(int(n_right), len(part.val)) for penalty, _, n_right in tried(part, path)}
 
     def _fitted(self, problem: Problem, rows: Rows) -> Fitted:
         """The fit to these rows, with the penalty that is best on the validation rows or the only one."""

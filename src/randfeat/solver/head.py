@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from randfeat.errors import ConfigError
 from randfeat.least_squares import Solution
+from randfeat.metrics import answered
 from randfeat.network import HEAD, Network, cut, unit_of
 from randfeat.part import setting
 from randfeat.solver.base import AbstractSolver, Fitted, Problem, Step
@@ -67,7 +69,7 @@ class AbstractPenalised(AbstractHead):
 
     Settings common to these heads:
         penalty: factor on the squared norm of the coefficients, not divided by N. Of several the one with the most rows
-            right is kept, of equals the largest.
+            right is kept (of numbers, with the least squared error), of equals the largest.
     """
 
     penalty: tuple[float, ...] = setting((0.01, 0.1, 1.0, 10.0, 100.0, 1000.0), ge=0)
@@ -101,10 +103,10 @@ def _fault(name: str, choice: Choice, begin: float) -> str:
 
 
 def features(problem: Problem, examples: Examples) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features (n, P) and classes (n,), a block of rows at a time; tells the watch how far it is."""
+    """Features (n, P) and answers (n,) or (n, K), a block of rows at a time; tells the watch how far it is."""
     done = 0
     for block in examples.blocks():
-        yield problem.prepare(block.x), block.y_N
+        yield answered(problem.prepare(block.x), block.y_N)
         done += len(block)
         problem.watch(Step(done / len(examples), 1))
 
@@ -120,21 +122,21 @@ def fitted(problem: Problem, solution: Solution, chosen: dict[str, float]) -> Fi
 
 
 def best_on_validation(problem: Problem, solutions: Iterable[tuple[float, Solution]]) -> tuple[float, Solution] | None:
-    """Of solutions by penalty the one with the most validation rows right; of equals, the first; None where there is none."""
+    """Of solutions by penalty that of most merit on the validation rows; of equals, the first; None where there is none."""
     best: tuple[float, Solution] | None = None
-    most = -1
-    for penalty, solution, n_right in tried(problem, solutions):
-        if n_right > most:
-            most, best = n_right, (penalty, solution)
+    most = -math.inf
+    for penalty, solution, merit in tried(problem, solutions):
+        if merit > most:
+            most, best = merit, (penalty, solution)
     return best
 
 
-def tried(problem: Problem, solutions: Iterable[tuple[float, Solution]]) -> Iterator[tuple[float, Solution, int]]:
-    """Each penalty and its solution with how many validation rows it gets right."""
+def tried(problem: Problem, solutions: Iterable[tuple[float, Solution]]) -> Iterator[tuple[float, Solution, float]]:
+    """Each penalty and its solution with its merit on the validation rows."""
     remaining = iter(solutions)
     while batch := list(islice(remaining, at_once(problem))):
-        n_right = right(_scores(problem, [solution for _, solution in batch]), problem.val.y_N)
-        yield from ((*pair, n) for pair, n in zip(batch, n_right, strict=True))
+        found = merits(_outputs(problem, [solution for _, solution in batch]))
+        yield from ((*pair, merit) for pair, merit in zip(batch, found, strict=True))
 
 
 def at_once(problem: Problem) -> int:
@@ -148,21 +150,26 @@ def n_features(problem: Problem) -> int:
     return problem.trained[f"{HEAD}.weight"].shape[1]
 
 
-def right(scores: Iterable[Tensor], y_N: Tensor) -> list[int]:
-    """How many rows each of S classifiers gets right, from scores (n, S, K) of all rows, block by block."""
-    done, found = 0, []
-    for scores_NSK in scores:
-        block_N = y_N[done : done + len(scores_NSK)]
-        found.append((scores_NSK.argmax(2) == block_N[:, None]).sum(0))
-        done += len(block_N)
-    n_right: list[int] = torch.stack(found).sum(0).tolist()
-    return n_right
+def merits(outputs: Iterable[tuple[Tensor, Tensor]]) -> list[float]:
+    """Of S heads: how many answers each gets right; where these are numbers, less the sum of its squared errors.
+
+    Args:
+        outputs: of each head (n, S, K) and the truth (n,) or (n, K), block by block.
+    """
+    found = [
+        -(outputs_NSK - y[:, None]).double().square().sum((0, 2))
+        if y.is_floating_point()
+        else (outputs_NSK.argmax(2) == y[:, None]).sum(0)
+        for outputs_NSK, y in outputs
+    ]
+    of_each: list[float] = torch.stack(found).sum(0).tolist()
+    return of_each
 
 
-def _scores(problem: Problem, solutions: list[Solution]) -> Iterator[Tensor]:
-    """Scores (n, S, K) of the validation rows by each solution, block by block."""
+def _outputs(problem: Problem, solutions: list[Solution]) -> Iterator[tuple[Tensor, Tensor]]:
+    """What each solution gives for the validation rows (n, S, K), and the truth, block by block."""
     beta_PSK = torch.stack([solution.beta_PK for solution in solutions], dim=1)
     intercept_SK = torch.stack([solution.intercept_K for solution in solutions])
     for block in problem.val.blocks():
-        phi_NP = problem.prepare(block.x)
-        yield (phi_NP @ beta_PSK.flatten(1).to(phi_NP.dtype)).view(-1, *intercept_SK.shape) + intercept_SK
+        phi_NP, y = answered(problem.prepare(block.x), block.y_N)
+        yield (phi_NP @ beta_PSK.flatten(1).to(phi_NP.dtype)).view(-1, *intercept_SK.shape) + intercept_SK, y

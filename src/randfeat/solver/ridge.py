@@ -11,14 +11,14 @@ from randfeat.part import setting
 from randfeat.products import layers_by
 from randfeat.registry import register
 from randfeat.solver.base import Fitted, Problem
-from randfeat.solver.head import AbstractPenalised, at_once, best_on_validation, fitted, right
-from randfeat.solver.squares import gathered, products, rows, shortage
+from randfeat.solver.head import AbstractPenalised, at_once, best_on_validation, fitted, merits
+from randfeat.solver.squares import beside, gathered, products, rows, shortage
 
 
 @register("solver", "ridge")
 @dataclass(frozen=True, kw_only=True)
 class Ridge(AbstractPenalised):
-    """The head by least squares on one-hot classes with a squared-norm penalty, solved exactly.
+    """The head by least squares on one-hot classes, or on numbers, with a squared-norm penalty, solved exactly.
 
     Minimises ``sum((phi @ beta + b - y)**2) + penalty * sum(beta**2)``; the intercept b is not penalised and the penalty is
     not divided by N. Rows are seen as they are, without augmentation. Features of float32 are multiplied in float32, with an
@@ -27,7 +27,8 @@ class Ridge(AbstractPenalised):
 
     Settings:
         choose: of several penalties that with the most rows right on the ``validation`` rows, or the most training rows right
-            when each is predicted by the solution without it (``leave_one_out``, exact); of equals the largest.
+            when each is predicted by the solution without it (``leave_one_out``, exact); of equals the largest. Where the
+            answers are numbers, that with the least squared error.
         block: rows of features multiplied at a time; by default as many as make a product efficient. It shows in rounding
             alone.
 
@@ -94,15 +95,15 @@ class Ridge(AbstractPenalised):
         return best_on_validation(problem, solved()) if len(self.penalties) > 1 else next(solved(), None)
 
     def _left_out(self, problem: Problem, system: AbstractSystem, unsolved: list[float]) -> tuple[float, Solution] | None:
-        """The penalty that gets the most training rows right, each by the solution without it."""
+        """The penalty of most merit on the training rows, each by the solution without it."""
         spectrum = system.spectrum()
         solvable = [penalty for penalty in self.penalties if system.solvable(spectrum, penalty)]
         unsolved += [penalty for penalty in self.penalties if penalty not in solvable]
         if not solvable:
             return None
-        n_right: list[int] = []
+        of_each: list[float] = []
         for start in range(0, len(solvable), at_once(problem)):
             batch = solvable[start : start + at_once(problem)]
-            n_right += right(system.left_out(spectrum, rows(problem), batch), problem.train.y_N)
-        best = solvable[n_right.index(max(n_right))]
+            of_each += merits(beside(system.left_out(spectrum, rows(problem), batch), problem.train.y_N))
+        best = solvable[of_each.index(max(of_each))]
         return best, system.solution(spectrum.solve(best))

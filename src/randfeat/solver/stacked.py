@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from randfeat.metrics import accuracy, cross_entropy
+from randfeat.metrics import accuracy, loss
 from randfeat.solver.base import Fitted, Problem, Step
 from randfeat.solver.gradient import AbstractGradient
 from randfeat.solver.training import awaken, is_best, not_finite, tested
@@ -152,7 +152,7 @@ class StackedTraining:
         y_N = self.problem.runs[0].val.y_N
         rows = torch.split(torch.arange(self.n_val, device=y_N.device), self.solvers[0].batch_size)
         scores_SNK = torch.cat([self.problem.logits(self.trained, self.problem.val(rows_B)) for rows_B in rows], 1)
-        return [{"val/loss": cross_entropy(s_NK, y_N), "val/accuracy": accuracy(s_NK, y_N)} for s_NK in scores_SNK]
+        return [{"val/loss": loss(s_NK, y_N), "val/accuracy": accuracy(s_NK, y_N)} for s_NK in scores_SNK]
 
     def _test(self) -> list[dict[str, float]]:
         """Each run by itself, as at the end."""

@@ -60,10 +60,10 @@ class Svm(AbstractConvex):
 
     def descend(self, problem: Problem, objective: Objective, start_QK: Tensor, tell: Callable[[int], None]) -> Descent:
         """See :meth:`AbstractConvex.descend`. liblinear refuses a class that has no rows or all; then it is ``lbfgs``."""
-        counts_K = problem.train.y_N.bincount(minlength=problem.n_classes)
+        counts_K = problem.train.y_N.bincount(minlength=problem.n_outputs)
         if self.method == "lbfgs" or not counts_K.all():
             return super().descend(problem, objective, start_QK, tell)
-        return minimise_by_liblinear(objective, problem.n_classes, self.tolerance, self.iterations, seed=0)
+        return minimise_by_liblinear(objective, problem.n_outputs, self.tolerance, self.iterations, seed=0)
 
 
 def squared_hinges(scores_NK: Tensor, y_N: Tensor) -> Terms:

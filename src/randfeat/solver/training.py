@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from randfeat.metrics import accuracy, cross_entropy
+from randfeat.metrics import accuracy, loss, mean_loss, n_answers, n_right
 from randfeat.solver.base import Fitted, Problem, Step
 from randfeat.solver.checkpoint import State
 from randfeat.typing import Weights
@@ -39,7 +38,7 @@ class Training:
         self.device = problem.train.x.device
         self.trained = {name: tensor.clone().requires_grad_() for name, tensor in problem.trained.items()}
         self.optimizer = solver.optimizer(self.trained.values())
-        self.n_batches = solver.n_batches(len(problem.train))
+        self.n_batches, self.n_answers = solver.n_batches(len(problem.train)), n_answers(problem.train.y_N)
         self.rates = solver.rates(self.optimizer, self.n_batches)
         self.curve: list[dict[str, float]] = []
         self.best: Weights = {}
@@ -82,7 +81,7 @@ class Training:
                 checkpoint.save(self.state())
             self.problem.watch(Step(done + self.batch / self.n_batches, self.solver.epochs))
         self.problem.score_mode()
-        scores = {"train/loss": self.loss_sum.item() / n, "train/accuracy": self.n_right.item() / n}
+        scores = {"train/loss": self.loss_sum.item() / n, "train/accuracy": self.n_right.item() / self.n_answers}
         return {"epoch": float(done + 1), "lr": self.lr} | scores
 
     def _step(self, batch: np.ndarray) -> None:
@@ -93,13 +92,13 @@ class Training:
         self.optimizer.zero_grad()  # a tensor without a gradient is passed over: no decay, no momentum
         n_pieces = min(problem.pieces, len(batch))
         for x_rows, y_rows in zip(x.tensor_split(n_pieces), y_N.tensor_split(n_pieces), strict=True):
-            scores_NK = problem.logits(self.trained, problem.prepare(x_rows))
-            loss = F.cross_entropy(scores_NK, y_rows, label_smoothing=self.solver.label_smoothing)
+            outputs = problem.logits(self.trained, problem.prepare(x_rows))
+            mean = mean_loss(outputs, y_rows, self.solver.label_smoothing)
             share = len(y_rows) / len(batch)
-            if loss.requires_grad:  # else nothing has begun yet
-                (loss * share if share < 1 else loss).backward()  # type: ignore[no-untyped-call]
-            self.loss_sum += loss.detach().double() * len(y_rows)
-            self.n_right += (scores_NK.argmax(1) == y_rows).sum()
+            if mean.requires_grad:  # else nothing has begun yet
+                (mean * share if share < 1 else mean).backward()  # type: ignore[no-untyped-call]
+            self.loss_sum += mean.detach().double() * len(y_rows)
+            self.n_right += n_right(outputs, y_rows)
         self.optimizer.step()
         self.rates.step()
 
@@ -179,8 +178,8 @@ def validate(problem: Problem, trained: Weights) -> dict[str, float]:
     """Loss and accuracy on the validation rows; nothing where there are none."""
     if not len(problem.val):
         return {}
-    scores_NK = torch.cat([problem.logits(trained, problem.prepare(block.x)) for block in problem.val.blocks()])
-    return {"val/loss": cross_entropy(scores_NK, problem.val.y_N), "val/accuracy": accuracy(scores_NK, problem.val.y_N)}
+    outputs = torch.cat([problem.logits(trained, problem.prepare(block.x)) for block in problem.val.blocks()])
+    return {"val/loss": loss(outputs, problem.val.y_N), "val/accuracy": accuracy(outputs, problem.val.y_N)}
 
 
 def tested(problem: Problem, trained: Weights) -> dict[str, float]:
