@@ -16,7 +16,10 @@ from randfeat.report.tables import kept
 Pairs = list[tuple[Record | None, Record | None]]
 Line = tuple[str, str, str, str]
 
-_ACCURACIES = ("test/accuracy", "test/best_accuracy", "val/accuracy", "cross_validation/accuracy", "train/accuracy")
+_SCORES = (
+    "test/accuracy", "test/best_accuracy", "val/accuracy", "cross_validation/accuracy", "train/accuracy",
+    "test/explained", "val/explained", "train/explained",
+)  # fmt: skip
 _COSTS = ("fit_s", "total_s", "peak_mib")
 
 
@@ -34,7 +37,7 @@ def comparison(records: Sequence[Record], twins: Sequence[Record | None]) -> pd.
     pairs = [(_ok(run), _ok(twin)) for run, twin in zip(records, records if alone else twins, strict=True)]
     lines = [
         _counts(pairs),
-        *(_scores(name, pairs) for name in _accuracies(pairs)),
+        *(_scores(name, pairs) for name in _named(pairs)),
         *([] if alone else [_kept(pairs)]),
         ("trained parameters", _trained(run for run, _ in pairs), _trained(twin for _, twin in pairs), ""),
         *(_costs(name, pairs) for name in _COSTS),
@@ -58,9 +61,9 @@ def _ok(record: Record | None) -> Record | None:
     return record if record is not None and record.status is Status.OK else None
 
 
-def _accuracies(pairs: Pairs) -> list[str]:
-    """The accuracies on record, the test rows' first. Losses stay in the record: those of two solvers do not compare."""
-    return [name for name in _ACCURACIES if any(name in record.metrics for pair in pairs for record in pair if record)]
+def _named(pairs: Pairs) -> list[str]:
+    """The scores on record, the test rows' first. Losses stay in the record: those of two solvers do not compare."""
+    return [name for name in _SCORES if any(name in record.metrics for pair in pairs for record in pair if record)]
 
 
 def _values(pairs: Pairs, get: Callable[[Record], float]) -> tuple[list[float], list[float]]:
