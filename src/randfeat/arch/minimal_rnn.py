@@ -19,8 +19,8 @@ class MinimalRnn(AbstractRecurrent):
     """Minimal recurrent network: ``h' = u h + (1 - u) z`` with ``z = activation(W x + b)``, u a sigmoid of h and z.
 
     The gate ``update`` is ``u = sigmoid(U_z z + U_h h + b_u)``: ``ih`` holds U_z and b_u, ``hh`` U_h, and ``embed`` the layer
-    of z. No state but that of the gate goes through a matrix, so the state stays within the span of the embedded inputs of
-    the past, unit by unit. Units: see :class:`AbstractRecurrent`.
+    of z. The state meets a matrix in the gate alone, and each unit of it stays between the least and the greatest of zero and
+    its own z so far. Units: see :class:`AbstractRecurrent`.
 
     A layer of H units and C inputs has H (C + 2 H + 2) parameters.
 

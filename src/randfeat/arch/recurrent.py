@@ -100,7 +100,7 @@ class AbstractRecurrence(nn.Module, ABC):
         return F.linear(x, self.ih.weight, self.ih.bias)
 
     def fused(self) -> Callable[..., Any] | None:
-        """torch's function for all steps, where there is one, ``torch.lstm`` or one that is called like it."""
+        """Torch's function for all steps, where there is one, ``torch.lstm`` or one that is called like it."""
         return None
 
     def forward(self, x: Tensor) -> Tensor:
