@@ -16,7 +16,9 @@ from randfeat.arch.plain import Plain as Plain
 from randfeat.arch.resnet import Resnet as Resnet
 from randfeat.arch.rnn import Rnn as Rnn
 from randfeat.arch.saxe import Saxe as Saxe
+from randfeat.arch.tcn import Tcn as Tcn
 from randfeat.arch.torchvision import Torchvision as Torchvision
+from randfeat.arch.transformer import Transformer as Transformer
 from randfeat.arch.vgg import Vgg as Vgg
 from randfeat.arch.vit import Vit as Vit
 from randfeat.arch.wrn import Wrn as Wrn
