@@ -31,6 +31,7 @@ PARTS = [
     "mnist",
     "norb",
     "npz",
+    "previous",
     "sequential_digits",
     "sequential_mnist",
     "stl10",
@@ -79,6 +80,7 @@ def case(request, tmp_path_factory):
         "digits": _digits,
         "imagefolder": _imagefolder,
         "npz": _npz,
+        "previous": _previous,
         "sequential_digits": _digits,
     }
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -121,6 +123,10 @@ def _copy(folder):
     return _own_rows({"length": 5, "items": 3, "symbols": 4, "rows": 90, "test_rows": 50, "draw": 3}, "copy")
 
 
+def _previous(folder):
+    return _own_rows({"length": 9, "symbols": 4, "variable": True, "rows": 90, "test_rows": 50, "draw": 3}, "previous")
+
+
 def _own_rows(own, name):
     """What these rows have to be is checked row by row where the part is tested by itself."""
     raw = make_part("data", {"part": name} | own).read(Path())
@@ -149,7 +155,7 @@ def rows(examples_or_x, y=None):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("data") == PARTS
-    assert len(PARTS) == 16
+    assert len(PARTS) == 17
 
 
 def test_read_gives_the_rows_of_the_files_in_their_order(case):

@@ -102,3 +102,17 @@ def summed(x):
         marks.append([t for t, (_, mark) in enumerate(row) if mark == 1])
         assert all(mark in (0, 1) for _, mark in row)
     return np.array(sums), marks
+
+
+def before(row, n_symbols):
+    """Of a row of one-hot steps, step by step: the last symbol that differs from the present one; and each symbol's steps."""
+    present, earlier, answers, spans = -1, -1, [], []
+    for step in row:
+        (channel,) = (c for c, value in enumerate(step) if value)
+        if channel in (present, n_symbols):  # again, or a blank
+            spans[-1] += 1
+        else:
+            present, earlier = channel, present
+            spans.append(1)
+        answers.append(earlier)
+    return answers, spans

@@ -32,6 +32,7 @@ def test_every_part_has_whereabouts(tmp_path):
         "blobs",
         "copy",
         "digits",
+        "previous",
         "sequential_digits",
     }
     assert {name for name, word in words.items() if word == "yours (data.path)"} == {"imagefolder", "npz"}

@@ -14,6 +14,7 @@ from randfeat.data.norb import Norb as Norb
 from randfeat.data.npz import Npz as Npz
 from randfeat.data.pixels import SequentialDigits as SequentialDigits
 from randfeat.data.pixels import SequentialMnist as SequentialMnist
+from randfeat.data.previous import Previous as Previous
 from randfeat.data.torchvision import Cifar10 as Cifar10
 from randfeat.data.torchvision import Cifar100 as Cifar100
 from randfeat.data.torchvision import FashionMnist as FashionMnist

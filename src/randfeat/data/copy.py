@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from randfeat.data.base import AbstractData
 from randfeat.data.dataset import Raw
+from randfeat.data.one_hot import one_hot
 from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.seeds import stream
@@ -89,9 +89,4 @@ class Copy(AbstractData):
         steps_NT[:, -self.items - 1] = marker
         first_N = self.length - pause_N
         np.put_along_axis(steps_NT, first_N[:, None] + np.arange(self.items), y_NS, 1)
-        return Examples(torch.from_numpy(_one_hot(steps_NT, self.symbols + 2)), torch.from_numpy(y_NS))
-
-
-def _one_hot(steps_NT: npt.NDArray[np.int64], channels: int) -> npt.NDArray[np.uint8]:
-    """255 in the channel of each step, 0 in the others."""
-    return (255 * np.eye(channels, dtype=np.uint8))[steps_NT]
+        return Examples(one_hot(steps_NT, self.symbols + 2), torch.from_numpy(y_NS))
