@@ -26,7 +26,7 @@ UNREADABLE = (
 )
 """What torch and torchvision raise on truncated or altered files."""
 
-BUILT_IN = ("blobs", "digits")
+BUILT_IN = ("adding", "blobs", "copy", "digits", "previous", "sequential_digits")
 YOURS = ("imagefolder", "npz")
 
 
@@ -75,6 +75,7 @@ PLACES = {
         by_hand=True,
     ),
 }
+PLACES["sequential_mnist"] = PLACES["mnist"]
 
 
 def data_folder(given: Path | None) -> Path:
