@@ -87,4 +87,4 @@ class HeadMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, nodes, heads * C) -> (N, nodes, C)."""
-        return x.unflatten(-1, (self.heads, -1)).mean(-2)
+        return x.reshape(*x.shape[:-1], self.heads, -1).mean(-2)

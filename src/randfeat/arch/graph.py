@@ -29,7 +29,7 @@ def dropped(share: float) -> nn.Module:
 
 
 class AbstractOnEdges(nn.Module):
-    """A layer that looks along the edges of the data's graph: ``edges`` (2, E), from and to which node, none until they come."""
+    """A layer that sees the edges of the data's graph: ``edges`` (2, E), from and to which node; none until they come."""
 
     edges: Tensor
 
@@ -89,6 +89,7 @@ class Attend(AbstractOnEdges):
         itself, neighbour = (itself - top).exp(), (neighbour - top.index_select(1, targets)).exp()
         total = itself.index_add(1, targets, neighbour)
         itself, neighbour = self.dropout(itself / total), self.dropout(neighbour / total.index_select(1, targets))
-        values = x.unflatten(2, (self.heads, -1))
+        values = x.reshape(*x.shape[:2], self.heads, -1)
         messages = values.index_select(1, sources) * neighbour[..., None]
-        return (values * itself[..., None]).index_add(1, targets, messages).flatten(2)
+        attended: Tensor = (values * itself[..., None]).index_add(1, targets, messages).flatten(2)
+        return attended
