@@ -4,6 +4,8 @@ from randfeat.arch.alexnet import Alexnet as Alexnet
 from randfeat.arch.base import AbstractArch as AbstractArch
 from randfeat.arch.conv_pool import ConvPool as ConvPool
 from randfeat.arch.densenet import Densenet as Densenet
+from randfeat.arch.gat import Gat as Gat
+from randfeat.arch.gcn import Gcn as Gcn
 from randfeat.arch.gru import Gru as Gru
 from randfeat.arch.highway import Highway as Highway
 from randfeat.arch.inception import Inception as Inception

@@ -10,10 +10,12 @@ from randfeat.data.dataset import Raw as Raw
 from randfeat.data.dataset import Scale as Scale
 from randfeat.data.digits import Digits as Digits
 from randfeat.data.imagefolder import ImageFolder as ImageFolder
+from randfeat.data.karate import Karate as Karate
 from randfeat.data.norb import Norb as Norb
 from randfeat.data.npz import Npz as Npz
 from randfeat.data.pixels import SequentialDigits as SequentialDigits
 from randfeat.data.pixels import SequentialMnist as SequentialMnist
+from randfeat.data.planetoid import Planetoid as Planetoid
 from randfeat.data.previous import Previous as Previous
 from randfeat.data.torchvision import Cifar10 as Cifar10
 from randfeat.data.torchvision import Cifar100 as Cifar100
