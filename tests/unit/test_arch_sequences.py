@@ -118,7 +118,7 @@ def _model(net, seed):
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (Task((64,), 10), "needs sequences, but the data are vectors of 64. Use arch=mlp."),
+        (Task((64,), 10), "needs sequences, but the data are vectors of 64. Use data=sequential_digits, or arch=mlp."),
         (Task((1, 8, 9), 10), "needs sequences, but the data are images of 8x9. Use "),
         (Task((34, 5), 2, (34,), is_graph=True), "needs sequences, but the data are a graph of 34 nodes. Use "),
     ],

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from randfeat.arch.base import AbstractArch, described, fitting
-from randfeat.errors import ConfigError
+from randfeat.arch.base import AbstractArch
+from randfeat.arch.sequences import Readout, sequence_shape
 from randfeat.network import Network, chain
 from randfeat.part import setting
 from randfeat.typing import Task
@@ -44,16 +44,12 @@ class AbstractRecurrent(AbstractArch):
 
     def build(self, task: Task) -> Network:
         """See :meth:`AbstractArch.build`. Needs sequences."""
-        if task.kind != "sequences":
-            raise ConfigError(
-                f"{self.title()} needs sequences, but the data are {described(task)}. "
-                f"Use data=sequential_digits, or {fitting(task)}."
-            )
+        _, channels = sequence_shape(self, task)
         with torch.device("meta"):
             units: dict[str, nn.Module] = {
-                f"layer{k}": self.layer(self.width if k > 1 else task.shape[1]) for k in range(1, self.depth + 1)
+                f"layer{k}": self.layer(self.width if k > 1 else channels) for k in range(1, self.depth + 1)
             }
-            units["readout"] = LastSteps(*task.answers)
+            units["readout"] = Readout(task, "last")
         return chain(units, task)
 
 
@@ -125,15 +121,3 @@ class AbstractRecurrence(nn.Module, ABC):
                 x, (zero,) * self.n_states if self.n_states > 1 else zero, weights, True, 1, 0.0, train, False, True
             )[0]
         return y
-
-
-class LastSteps(nn.Module):
-    """The last ``n`` steps of a sequence; without a number the last one alone, and no axis for it."""
-
-    def __init__(self, n: int | None = None) -> None:
-        super().__init__()
-        self.n = n
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, T, H) -> (N, n, H), or (N, H)."""
-        return x[:, -1] if self.n is None else x[:, -self.n :]

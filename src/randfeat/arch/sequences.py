@@ -21,7 +21,10 @@ def sequence_shape(arch: AbstractArch, task: Task) -> tuple[int, int]:
         ConfigError: the rows are no sequences.
     """
     if task.kind != "sequences":
-        raise ConfigError(f"{arch.title()} needs sequences, but the data are {described(task)}. Use {fitting(task)}.")
+        raise ConfigError(
+            f"{arch.title()} needs sequences, but the data are {described(task)}. "
+            f"Use data=sequential_digits, or {fitting(task)}."
+        )
     steps, channels = task.shape
     return steps, channels
 
