@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
+from randfeat import stackable
 from randfeat.arch import recurrent
 from randfeat.errors import ConfigError
 from randfeat.init import NOTHING, Sources, draw
@@ -245,3 +246,7 @@ def test_a_leak_without_a_leaky_cell_is_refused():
     with pytest.raises(ConfigError) as error:
         make_part("arch", {"part": "rnn", "leak": 0.5})
     assert str(error.value) == "arch.leak acts in arch.cell=leaky. Leave it out, or use that cell."
+
+
+def test_runs_on_sequences_train_in_one_stack():
+    assert stackable._stacks(make_part("arch", {"part": "gru", "width": 5}), TASK, ("layer1.hh.weight", "head.weight"), "auto")
