@@ -28,6 +28,7 @@ def test_the_answers_are_those_of_a_slow_reader(filling, variable, stretch):
         assert examples.y_N.tolist() == [answers for answers, _ in read]
         spans = set(itertools.chain.from_iterable(whole[:-1] for _, whole in read))  # the last may be cut off
         assert spans == (set(range(1, stretch + 1)) if variable else {stretch})
+        assert any(len(set(whole[:-1])) > 1 for _, whole in read) == (variable and stretch > 1)
 
 
 def test_a_row_by_hand():
