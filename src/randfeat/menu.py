@@ -16,7 +16,7 @@ def conf_folders() -> list[Path]:
 
 
 def choices(group: str = "") -> dict[str, str]:
-    """Name -> one-line description, of a family's parts, of a collection's recipes or (without a group) of the other recipes."""
+    """Name -> one-line description, of a family's parts, a collection's recipes or (without a group) all other recipes."""
     found: dict[str, str] = {}
     for folder in conf_folders():
         for path in sorted((folder / group).glob("*.yaml")):
