@@ -158,6 +158,18 @@ def test_a_recipe_of_a_collection_takes_words_and_others_build_on_it(tmp_path, m
         compose(["conf=mine/bare"])
 
 
+def test_ls_lists_a_collection_by_itself_and_under_its_words(randfeat):
+    alone = randfeat("ls", "published").stdout.splitlines()
+    assert [line.split()[0] for line in alone] == list(choices("published"))
+    everything = randfeat("ls").stdout.splitlines()
+    start = everything.index("conf=published/NAME:")
+    assert everything[start + 1 : start + 1 + len(alone)] == [f"  {line}" for line in alone]
+    assert everything[start + 1 + len(alone)] == "data:"
+    assert "there is no family 'publishd'. Did you mean 'published'? Families: conf, published, data," in (
+        randfeat("ls", "publishd").stderr
+    )
+
+
 def test_glob_sees_a_collection_where_it_is_named():
     assert [word for (word,) in combinations(["conf=glob(published/wrn_16*)"])] == [
         "conf=published/wrn_16_10",
