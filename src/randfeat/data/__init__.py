@@ -10,6 +10,7 @@ from randfeat.data.digits import Digits as Digits
 from randfeat.data.imagefolder import ImageFolder as ImageFolder
 from randfeat.data.norb import Norb as Norb
 from randfeat.data.npz import Npz as Npz
+from randfeat.data.relations import Relations as Relations
 from randfeat.data.torchvision import Cifar10 as Cifar10
 from randfeat.data.torchvision import Cifar100 as Cifar100
 from randfeat.data.torchvision import FashionMnist as FashionMnist
