@@ -28,7 +28,7 @@ class Autoencoder(AbstractArch):
     without activation. A task with one answer for a row, such as its class, has its head there. One with an answer for every
     pixel, such as ``data.target=input``, goes on: ``expand``, back to the maps of the last encoder and through the activation;
     ``decoder<depth>`` ... ``decoder1``, each ``activation(norm(conv(up(x))))``, where up repeats every place 2x2 and level s
-    gives the maps of level s - 1, the first ``width``; ``pixels``. Then the head is one linear map for all pixels, P = ``width``.
+    gives the maps of level s - 1, the first ``width``; ``pixels``. The head is then a linear map of every pixel, P = ``width``.
 
     With ``bottleneck=null`` there is neither ``code`` nor ``expand``: the maps of the last encoder are the code. Upsampling and
     a convolution stand for the transposed convolution, so that a row of every weight is the filter of one output.

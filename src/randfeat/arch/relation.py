@@ -24,8 +24,8 @@ class Relation(AbstractArch):
 
     A row is a sequence (objects, channels); a question stands in the channels of every object. Units: ``pairs`` (all pairs
     (i, j) in both orders and with i = j, the channels of i before those of j), ``g1`` ... ``g<g_depth>``, each
-    ``activation(W x + b)`` with ``width`` outputs, every pair alike, ``sum`` (over the pairs), ``f1`` ... ``f<f_depth>``, likewise.
-    A sum over n**2 pairs is so many times larger than one of them.
+    ``activation(W x + b)`` with ``width`` outputs, every pair alike, ``sum`` (over the pairs), and ``f1`` ... ``f<f_depth>`` of
+    the same form. A sum over n**2 pairs is so many times larger than one of them.
 
     Cost: n**2 times that of g, in multiply-adds and in memory, for n objects.
 
