@@ -1,9 +1,10 @@
-"""Relation network: a function of every pair of objects, added up, and a function of the sum."""
+"""Relation network: a function of every pair of objects, their sum or mean, and a function of that."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +21,13 @@ from randfeat.typing import Task
 @register("arch", "relation")
 @dataclass(frozen=True, kw_only=True)
 class Relation(AbstractArch):
-    """Relation network: ``f(sum over i, j of g(o_i, o_j))`` of the objects o of a row, whatever their order.
+    """Relation network: ``f(mean over i, j of g(o_i, o_j))`` of the objects o of a row, whatever their order.
 
     A row is a sequence (objects, channels); a question stands in the channels of every object. Units: ``pairs`` (all pairs
     (i, j) in both orders and with i = j, the channels of i before those of j), ``g1`` ... ``g<g_depth>``, each
-    ``activation(W x + b)`` with ``width`` outputs, every pair alike, ``sum`` (over the pairs), and ``f1`` ... ``f<f_depth>`` of
-    the same form. A sum over n**2 pairs is so many times larger than one of them.
+    ``activation(W x + b)`` with ``width`` outputs, every pair alike, ``pool`` (over the pairs), and ``f1`` ... ``f<f_depth>``
+    of the same form. ``pool=sum`` is the published form; a sum over n**2 pairs is so many times larger than one of them, and
+    sgd needs a smaller rate.
 
     Cost: n**2 times that of g, in multiply-adds and in memory, for n objects.
 
@@ -36,6 +38,7 @@ class Relation(AbstractArch):
     width: int = setting(64, ge=1)
     g_depth: int = setting(3, ge=1)
     f_depth: int = setting(1, ge=0)
+    pool: Literal["mean", "sum"] = "mean"
     activation: Activation = "relu"
 
     def build(self, task: Task) -> Network:
@@ -50,7 +53,7 @@ class Relation(AbstractArch):
             units: dict[str, nn.Module] = {"pairs": Pairs(), "g1": self._layer(2 * channels)}
             for k in range(2, self.g_depth + 1):
                 units[f"g{k}"] = self._layer(self.width)
-            units["sum"] = PairSum()
+            units["pool"] = PairPool(self.pool)
             for k in range(1, self.f_depth + 1):
                 units[f"f{k}"] = self._layer(self.width)
         return chain(units, task)
@@ -70,9 +73,13 @@ class Pairs(nn.Module):
         return torch.cat([first, second], -1).flatten(1, 2)
 
 
-class PairSum(nn.Module):
-    """The sum over the pairs."""
+class PairPool(nn.Module):
+    """The mean over the pairs, or their sum."""
+
+    def __init__(self, kind: Literal["mean", "sum"]) -> None:
+        super().__init__()
+        self.kind = kind
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, n * n, C) -> (N, C)."""
-        return x.sum(1)
+        return x.mean(1) if self.kind == "mean" else x.sum(1)
