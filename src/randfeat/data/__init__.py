@@ -17,6 +17,7 @@ from randfeat.data.pixels import SequentialDigits as SequentialDigits
 from randfeat.data.pixels import SequentialMnist as SequentialMnist
 from randfeat.data.planetoid import Planetoid as Planetoid
 from randfeat.data.previous import Previous as Previous
+from randfeat.data.relations import Relations as Relations
 from randfeat.data.torchvision import Cifar10 as Cifar10
 from randfeat.data.torchvision import Cifar100 as Cifar100
 from randfeat.data.torchvision import FashionMnist as FashionMnist

@@ -22,18 +22,21 @@ PENALTIES = tuple(10.0**k for k in range(-6, 3))
 def features(net: Network, weights: Weights, x: Tensor, y_N: Tensor) -> Readings:
     """``rank``, ``participation`` and ``separability`` of the rows and of every unit's output for them.
 
+    Rows without one class each have no separability.
+
     Cost: one forward pass, and for every unit N**2 D multiply-adds and an N x N eigendecomposition.
     """
     readings: Readings = {}
-    classes = y_N.cpu().numpy()
+    classes = y_N.cpu().numpy() if y_N.ndim == 1 else None
+    names = ("rank", "participation") if classes is None else ("rank", "participation", "separability")
     for unit, z in walk(net, weights, x):
         gram = centred_gram(z)
         if not np.isfinite(gram).all():
-            readings |= named(unit, dict.fromkeys(("rank", "participation", "separability"), math.nan))
+            readings |= named(unit, dict.fromkeys(names, math.nan))
             continue
         values = eigenvalues(gram)
         ranks = {"rank": effective_rank(values), "participation": participation_ratio(values)}
-        readings |= named(unit, {**ranks, "separability": separability(gram, classes)})
+        readings |= named(unit, ranks if classes is None else {**ranks, "separability": separability(gram, classes)})
     return readings
 
 
