@@ -62,16 +62,26 @@ def chain(units: Mapping[str, nn.Module], task: Task) -> Network:
         ConfigError: the units give another number of answers.
     """
     features = outline(nn.Sequential(*units.values()), task.shape)
-    if tuple(features[1:-1]) != task.answers:
-        raise ConfigError(
-            f"the data ask for {_times(task.answers)} for each row, and this network gives {_times(tuple(features[1:-1]))}. "
-            f"Use {listing(f'arch={name}' for name in ANSWERING[task.kind])}."
-        )
+    check_answers(features, task)
     head = nn.Linear(features[-1], task.n_outputs, device="meta")
     net = Network()
     for name, unit in {**units, HEAD: head}.items():
         net.add_module(name, unit)
     return net
+
+
+def check_answers(given: torch.Size, task: Task) -> None:
+    """Nothing, where the shape (N, *answers, ...) of what a network gives has the answers that the data ask for.
+
+    Raises:
+        ConfigError: it has others; says what gives these.
+    """
+    answers = tuple(given[1:-1])
+    if answers != task.answers:
+        raise ConfigError(
+            f"the data ask for {_times(task.answers)} for each row, and this network gives {_times(answers)}. "
+            f"Use {listing(f'arch={name}' for name in ANSWERING[task.kind])}."
+        )
 
 
 def _times(answers: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from randfeat.arch.base import AbstractArch
 from randfeat.errors import ConfigError, did_you_mean
-from randfeat.network import HEAD, NORMS, Network, norm_layers, outline
+from randfeat.network import HEAD, NORMS, Network, check_answers, norm_layers, outline
 from randfeat.registry import register
 from randfeat.typing import Task, Weights
 
@@ -43,12 +43,13 @@ class Torchvision(AbstractArch):
         for name, unit in ({"rgb": Repeat(), **pieces} if channels == 1 else pieces).items():
             net.add_module(name, unit)
         try:
-            outline(net, task.shape)
+            scores = outline(net, task.shape)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(
                 f"arch.name={self.name} does not take images of {height}x{width}: {str(error).splitlines()[0]} "
                 "Use data.resize=64, or 224, the published size."
             ) from None
+        check_answers(scores, task)
         return net.train()
 
 
