@@ -76,17 +76,7 @@ ZOO = {
         {"form": "convolutional", "depth": 4, "width": 6, "activation": "tanh", "norm": "batch"},
     ),
     "inception": Row(
-        [
-            "stem",
-            "block1_1",
-            "block1_2",
-            "pool1",
-            *(f"block2_{k}" for k in range(1, 6)),
-            "pool2",
-            "block3_1",
-            "block3_2",
-            "pool",
-        ],
+        ["stem", *numbered("block1_", 2), "pool1", *numbered("block2_", 5), "pool2", *numbered("block3_", 2), "pool"],
         {"width": 8},
     ),
     "lenet": Row(["conv1", "conv2", "fc1", "fc2"], tasks=("28", "32"), refuses=NO_NORM, words=("data.resize=12",)),

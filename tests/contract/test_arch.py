@@ -31,6 +31,9 @@ def smallest(name):
     return ZOO[name].tasks[0]
 
 
+DRAWN = [(*case, "he") for case in CASES] + [(name, smallest(name), init) for name in ZOO for init in ("orthogonal", "uniform")]
+
+
 def settled(scores):
     """One number that every score has a say in, each another one."""
     return (scores * torch.linspace(-1, 2, scores.numel(), dtype=scores.dtype).view_as(scores)).sum()
@@ -71,8 +74,7 @@ def test_a_task_that_does_not_fit_is_refused_in_one_line_with_what_would(name, t
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("init", ["he", "orthogonal", "uniform"])
-@pytest.mark.parametrize(("name", "task"), CASES)
+@pytest.mark.parametrize(("name", "task", "init"), DRAWN)
 def test_scores_are_finite_and_differ_between_rows_and_classes(name, task, init):
     net = built(name, task)
     scores = scores_of(model_of(net, weights_of(net, init)), inputs(TASKS[task], 3))
