@@ -12,7 +12,7 @@ from randfeat.stackable import stack_key
 from randfeat.store import Store
 from tests.zoo import ZOO
 
-FEW = ["data.n_train=100", "data.n_test=40", "solver.penalty=1", "twin=sgd", "twin.epochs=1"]
+QUICK = ["solver.penalty=1", "twin=sgd", "twin.epochs=1"]
 
 
 def words(name):
@@ -24,7 +24,7 @@ def words(name):
 @pytest.mark.parametrize("name", list(ZOO))
 def test_every_architecture_runs_with_random_weights_and_fully_trained(name, tmp_path, randfeat):
     """The head fitted in closed form knows of the training rows more than guessing does, or than their mean."""
-    done = randfeat("run", *words(name), *FEW, "-q")
+    done = randfeat("run", *words(name), *QUICK, "-q")
     assert (done.returncode, done.stderr) == (0, "")
     assert "fully trained" in done.stdout
     run, twin = Store(tmp_path / "results/local").records()
@@ -36,7 +36,7 @@ def test_every_architecture_runs_with_random_weights_and_fully_trained(name, tmp
     assert run.cost["trained_params"] == sum(tensor.numel() for tensor in head.values())
     assert twin.cost["trained_params"] == twin.cost["params"] == run.cost["params"]
     task = spec.data.task
-    assert run.metrics["train/explained"] > 0 if task.numbers else run.metrics["train/accuracy"] > 2 / task.n_outputs
+    assert run.metrics["train/explained"] > 0 if task.numbers else run.metrics["train/accuracy"] > 1.5 / task.n_outputs
     if not (task.answers or task.numbers):
         assert (stack_key(spec.twin) is None) == bool(ZOO[name].alone)
 

@@ -31,6 +31,7 @@ EDGES = torch.tensor([[0, 1, 1, 2, 2, 0, 2, 3, 3, 4], [1, 0, 2, 1, 0, 2, 3, 2, 4
 
 IMAGES = ("8", "28", "32")
 NO_NORM = {"norm": "subset=norm trains norm layers, but this network has none. "}
+FEW = ("data.n_train=100", "data.n_test=40")
 ONE_BLOCK = {"middle": "subset=middle needs two blocks or more below the head, but there is: "}
 
 
@@ -44,7 +45,7 @@ class Row:
         tasks: those of ``TASKS`` that it takes; it refuses the others.
         refuses: subset policy -> how the sentence begins that says why its network has nothing for it.
         alone: a word of what torch says of a training step of stacked runs; empty where they train in a stack.
-        words: what `randfeat run` needs besides, for data that it takes in place of the digits as they are.
+        words: for `randfeat run`, little data that it takes.
     """
 
     units: list[str]
@@ -52,7 +53,7 @@ class Row:
     tasks: tuple[str, ...] = IMAGES
     refuses: dict[str, str] = field(default_factory=dict)
     alone: str = ""
-    words: tuple[str, ...] = ()
+    words: tuple[str, ...] = FEW
 
 
 def numbered(name: str, n: int) -> list[str]:
@@ -79,7 +80,7 @@ ZOO = {
         ["stem", *numbered("block1_", 2), "pool1", *numbered("block2_", 5), "pool2", *numbered("block3_", 2), "pool"],
         {"width": 8},
     ),
-    "lenet": Row(["conv1", "conv2", "fc1", "fc2"], tasks=("28", "32"), refuses=NO_NORM, words=("data.resize=12",)),
+    "lenet": Row(["conv1", "conv2", "fc1", "fc2"], tasks=("28", "32"), refuses=NO_NORM, words=("data.resize=12", *FEW)),
     "mixer": Row(["patches", "block1", "block2", "norm", "pool"], {"depth": 2, "width": 12}),
     "mlp": Row(
         ["flatten", "hidden1", "hidden2"],

@@ -22,6 +22,7 @@ POLICIES = {name: {} for name in part_names("subset")} | {
     "combination": {"of": ["weights(share=0.3)", "fraction(count=1)"]},
     "fraction": {"count": 1},
     "head": {"share": 0.5},
+    "weights": {"share": 0.3},
 }
 """Each with settings under which it trains something of every network, parts of tensors where it can."""
 
