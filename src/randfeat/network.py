@@ -62,16 +62,26 @@ def chain(units: Mapping[str, nn.Module], task: Task) -> Network:
         ConfigError: the units give another number of answers.
     """
     features = outline(nn.Sequential(*units.values()), task.shape)
-    if tuple(features[1:-1]) != task.answers:
-        raise ConfigError(
-            f"the data ask for {_times(task.answers)} for each row, and this network gives {_times(tuple(features[1:-1]))}. "
-            f"Use {listing(f'arch={name}' for name in ANSWERING[task.kind])}."
-        )
+    check_answers(features, task)
     head = nn.Linear(features[-1], task.n_outputs, device="meta")
     net = Network()
     for name, unit in {**units, HEAD: head}.items():
         net.add_module(name, unit)
     return net
+
+
+def check_answers(given: torch.Size, task: Task) -> None:
+    """Nothing, where the shape (N, *answers, ...) of what a network gives has the answers that the data ask for.
+
+    Raises:
+        ConfigError: it has others; says what gives these.
+    """
+    answers = tuple(given[1:-1])
+    if answers != task.answers:
+        raise ConfigError(
+            f"the data ask for {_times(task.answers)} for each row, and this network gives {_times(answers)}. "
+            f"Use {listing(f'arch={name}' for name in ANSWERING[task.kind])}."
+        )
 
 
 def _times(answers: tuple[int, ...]) -> str:
@@ -121,10 +131,14 @@ def _zeros(tensor: Tensor, device: str) -> Tensor:
 
 
 def connect(net: nn.Module, edges: Tensor) -> None:
-    """Give the edges (2, E) of the data's graph to every layer that has a buffer ``edges`` for them."""
+    """Give the edges (2, E) of the data's graph to every layer that has a buffer ``edges`` for them.
+
+    Each gets a copy: a tensor that two layers share has one name only in ``named_buffers``, and a slice of the network may
+    begin after it.
+    """
     for module in net.modules():
         if "edges" in dict(module.named_buffers(recurse=False)):
-            module.register_buffer("edges", edges)
+            module.register_buffer("edges", edges.clone())
 
 
 def blocks(net: Network) -> dict[str, list[str]]:

@@ -9,7 +9,9 @@ from torch.func import functional_call
 
 from randfeat.arch import Torchvision
 from randfeat.errors import ConfigError
+from randfeat.network import Role, norm_layers, roles
 from randfeat.typing import Task
+from tests.zoo import TASKS, build
 
 UNITS = {  # the side of the images here, and how many units
     "densenet121": (32, 8),
@@ -20,7 +22,22 @@ UNITS = {  # the side of the images here, and how many units
     "mobilenet_v2": (32, 19),
     "mnasnet0_5": (32, 10),
     "vit_b_32": (64, 13),
+    "resnet18": (32, 9),
+    "mobilenet_v3_small": (32, 14),
+    "swin_t": (64, 8),
+    "convnext_tiny": (64, 8),
 }
+
+
+def test_units_of_torchvision_are_named_after_the_modules_they_begin_with():
+    names = build("torchvision", TASKS["32"]).unit_names
+    assert names == ["conv1", *(f"layer{s}_{k}" for s in range(1, 5) for k in range(2))]
+
+
+def test_norm_layers_that_torchvision_defines_itself_are_norm_layers():
+    net = build("torchvision", Task((3, 32, 32), 5), name="convnext_tiny")
+    assert len(norm_layers(net)) == 23  # one in each of 18 blocks, after the stem, before 3 halvings and the head
+    assert roles(net)["features_0.features.0.1.weight"] is Role.GAIN
 
 
 def filled(path: str, tensor: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

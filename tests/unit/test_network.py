@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
-from randfeat.network import Role, blocks, layers, roles
+from randfeat.model import Model
+from randfeat.network import Role, blocks, chain, connect, layers, roles
 from randfeat.registry import make_part
+from randfeat.split import split
 from randfeat.typing import Task
 
 
@@ -41,3 +44,33 @@ def test_the_inner_projection_of_an_attention_is_a_layer_and_a_table_of_position
     swin = make_part("arch", {"part": "torchvision", "name": "swin_t"}).build(Task((3, 64, 64), 2))
     assert not any("table" in name for name in layers(swin))
     assert len(layers(swin)) == 1 + 12 * 4 + 3 + 1  # patches, twelve blocks, three mergings, head
+
+
+class Neighbours(nn.Module):
+    """The sum over the nodes with an edge to each."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(2, 2, bias=False, device="meta")
+        self.register_buffer("edges", torch.zeros(2, 0, dtype=torch.int64))
+
+    def forward(self, x):
+        start, end = self.edges
+        return torch.zeros_like(x).index_add(1, end, self.linear(x)[:, start])
+
+
+def test_every_layer_of_a_graph_gets_its_edges_also_where_the_layers_below_are_computed_apart():
+    task = Task((4, 2), 2, (4,), is_graph=True)
+    net = chain({"layer1": Neighbours(), "layer2": Neighbours()}, task)
+    edges = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+    connect(net, edges)
+    w = {name: torch.randn(t.shape, generator=torch.Generator().manual_seed(1)) for name, t in net.named_parameters()}
+    model = Model(net, split(w, {name: not name.startswith("layer1") for name in w}), "auto", lambda x: x, "float32")
+    adjacency = torch.zeros(4, 4)
+    adjacency[edges[1], edges[0]] = 1
+    x = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(2))
+    z = adjacency @ x @ w["layer1.linear.weight"].T
+    expected = adjacency @ z @ w["layer2.linear.weight"].T @ w["head.weight"].T + w["head.bias"]
+    assert model.units_below == ("layer1",)
+    torch.testing.assert_close(model.prefix(x), z)
+    torch.testing.assert_close(model.suffix(model.weights.trained, z), expected)

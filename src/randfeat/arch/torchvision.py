@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 
 from randfeat.arch.base import AbstractArch
 from randfeat.errors import ConfigError, did_you_mean
-from randfeat.network import HEAD, NORMS, Network, norm_layers, outline
+from randfeat.network import HEAD, NORMS, Network, check_answers, norm_layers, outline
 from randfeat.registry import register
 from randfeat.typing import Task, Weights
 
@@ -55,7 +55,7 @@ class Torchvision(AbstractArch):
         net.origin = self.name
         for name, unit in ({"rgb": Repeat(), **pieces} if task.shape[0] == 1 else pieces).items():
             net.add_module(name, unit)
-        outline(net, task.shape)
+        check_answers(outline(net, task.shape), task)
         return net.train()
 
     def _sides(self, task: Task) -> list[int]:
