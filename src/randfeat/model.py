@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
@@ -211,9 +212,9 @@ class _Part:
 
 def segments(net: nn.Sequential) -> list[nn.Sequential]:
     """The chain in about as many pieces as each of them then has units; in one, where it has no more than ``LONG``."""
-    n = len(net)
+    units, n = list(net._modules.items()), len(net)
     k = math.isqrt(n) if n > LONG else 1
-    return [net[i * n // k : (i + 1) * n // k] for i in range(k)]
+    return [type(net)(OrderedDict(units[i * n // k : (i + 1) * n // k])) for i in range(k)]
 
 
 @contextlib.contextmanager
