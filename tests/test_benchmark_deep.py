@@ -9,5 +9,5 @@ def test_deep_compares_two_backward_passes_that_agree(tmp_path):
     found = figures(tmp_path, "deep.py")
     deepest = found["measured"]["420"]
     assert deepest["segments"]["loss"] == deepest["one piece"]["loss"]
-    assert 1 < found["ratios"]["memory"]
+    assert found["ratios"]["memory"] > 1
     assert found["ratios"]["seconds"] == deepest["segments"]["seconds"] / deepest["one piece"]["seconds"] < 5
