@@ -2,12 +2,13 @@
 
     python benchmarks/deep.py [--quick] [--json FILE]
 
-Each measurement has a process of its own; both ways must give the same loss to the last bit. Memory as Linux has it.
+Both ways must give the same loss to the last bit. Memory, as Linux has it, is measured in processes of their own.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from cases import Case
 from commands import environment
 from rich.console import Console
 from rich.table import Table
-from timing import seconds, write_json
+from timing import interleaved, seconds, write_json
 
 from randfeat import model
 from randfeat.cost import Meter
@@ -36,7 +37,7 @@ class Sizes(NamedTuple):
     steps: int
 
 
-SIZES = Sizes((250, 1000, 4000), 16, 128, 3)
+SIZES = Sizes((250, 1000, 4000), 16, 128, 2)
 QUICK = Sizes((210, 420), 4, 64, 1)
 
 
@@ -66,36 +67,44 @@ class Step:
         self.loss = mean.item()
 
 
-def child(depth: int, width: int, rows: int, steps: int, long: int) -> dict[str, float]:
-    """What the steps take in this process; their memory on top of what there was after a step on two rows."""
-    model.LONG = long
+def child(depth: int, width: int, rows: int, long: int) -> dict[str, float]:
+    """The loss of a step in this process, and its memory on top of what there was after a step on two rows."""
     torch.set_num_threads(1)
-    device = torch.device("cpu")
-    step = Step(depth, width, rows)
+    step = made(depth, width, rows, long)
     step(2)  # torch loads what it needs
-    meter = Meter(device)
+    meter = Meter(torch.device("cpu"))
     before = meter.peak_mib
-    taken = [seconds(lambda: step(rows), device) for _ in range(steps)]
-    return {"extra_mib": meter.peak_mib - before, "seconds": min(taken), "loss": step.loss}
+    step(rows)
+    return {"extra_mib": meter.peak_mib - before, "loss": step.loss}
+
+
+def made(depth: int, width: int, rows: int, long: int) -> Step:
+    """A step whose chain is cut where it has more units than ``long``."""
+    model.LONG = long
+    return Step(depth, width, rows)
 
 
 def measured(sizes: Sizes, depth: int) -> dict[str, dict[str, float]]:
-    """Both ways at one depth.
+    """Both ways at one depth; for the seconds they take turns in this process.
 
     Raises:
         SystemExit: one fails, or their losses differ; nothing is reported.
     """
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, long in WAYS.items():
-        numbers = [depth, sizes.width, sizes.rows, sizes.steps, long]
-        line = [sys.executable, __file__, "--child", *map(str, numbers)]
+        line = [sys.executable, __file__, "--child", *map(str, (depth, sizes.width, sizes.rows, long))]
         done = subprocess.run(line, capture_output=True, text=True, env=environment(1))
         if done.returncode:
             raise SystemExit(f"{name} at depth {depth} failed, nothing is reported.\n{done.stderr[-2000:]}")
         found[name] = json.loads(done.stdout)
     if len({one["loss"] for one in found.values()}) > 1:
         raise SystemExit(f"the losses at depth {depth} differ, nothing is reported: {found}")
-    return found
+    steps = {name: made(depth, sizes.width, sizes.rows, long) for name, long in WAYS.items()}
+    once = {name: functools.partial(step, sizes.rows) for name, step in steps.items()}
+    taken = interleaved(
+        {name: functools.partial(seconds, step, torch.device("cpu")) for name, step in once.items()}, sizes.steps
+    )
+    return {name: one | {"seconds": taken[name]} for name, one in found.items()}
 
 
 def table(found: dict[int, dict[str, dict[str, float]]]) -> Table:
@@ -117,16 +126,16 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     words.add_argument("--quick", action="store_true", help="two shallower, narrower chains, one step: whether it runs")
     words.add_argument("--json", type=Path, help="where to write the figures")
-    words.add_argument("--child", type=int, nargs=5, help=argparse.SUPPRESS)
+    words.add_argument("--child", type=int, nargs=4, help=argparse.SUPPRESS)
     given = words.parse_args()
     if given.child:
         print(json.dumps(child(*given.child)))
         return
+    torch.set_num_threads(1)
     sizes = QUICK if given.quick else SIZES
     found = {depth: measured(sizes, depth) for depth in sizes.depths}
     Console(width=80).print(table(found))
     if given.json:
-        torch.set_num_threads(1)
         write_json(given.json, torch.device("cpu"), {"ratios": ratios(found), "measured": found})
 
 
