@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+import functools
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
 
 from randfeat.errors import ConfigError
 from randfeat.network import Network, first_of, norm_layers, unit_of
@@ -18,6 +23,9 @@ from randfeat.typing import Weights
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 Precision = Literal["float32", "float64", "mixed"]
+
+LONG = 200
+"""A chain of more units than this trains in segments, see :meth:`Model.suffix`."""
 
 
 class Model:
@@ -43,24 +51,24 @@ class Model:
     ) -> None:
         self.net, self.weights, self.scale, self.mixed = net, weights, scale, precision == "mixed"
         self.pieces, self._recording = 1, False
+        self._places = {name: k for k, (name, _) in enumerate(net.named_children())}
         some = next(iter([*weights.trained.values(), *weights.frozen.values()]))
         self.device, self.dtype = some.device, some.dtype
         self.buffers = fresh_buffers(net, self.device, self.dtype)
-        self._children = [name for name, _ in net.named_children()]
         self._live = {unit_of(name) for name in weights.trained}
         self.first = first_of(net, self._live)
         self.recorders: dict[str, Any] = {
             name: layer for name, layer in norm_layers(net).items() if f"{name}.running_mean" in self.buffers
         }
         self.moving = [name for name in self.recorders if self._moves(name, statistics)]
-        self._below, self._above = net[: self.first], net[self.first :]
-        self._names_below, self._names_above = tensor_names(self._below), tensor_names(self._above)
+        self._below = _Part(net[: self.first])
+        self._segments = [_Part(part) for part in segments(net[self.first :])]
         self.score_mode()
 
     @property
     def units_below(self) -> tuple[str, ...]:
         """The units of the frozen prefix."""
-        return tuple(self._children[: self.first])
+        return tuple(self._places)[: self.first]
 
     @property
     def statistics(self) -> list[str]:
@@ -80,7 +88,7 @@ class Model:
 
     def _moves(self, norm: str, statistics: str) -> bool:
         unit = unit_of(norm)
-        above = self._children.index(unit) >= self.first
+        above = self._places[unit] >= self.first
         return {"auto": unit in self._live, "batch": above, "fixed": False}[statistics]
 
     def train_mode(self) -> None:
@@ -105,26 +113,48 @@ class Model:
 
     def _prefix(self, x: Tensor, done: int) -> Tensor:
         if done:
-            rest = self.net[done : self.first]
-            return self._call(rest, tensor_names(rest), self.weights.frozen, x)
-        return self._call(self._below, self._names_below, self.weights.frozen, self.scale(x).to(self.dtype))
+            return self._call([_Part(self.net[done : self.first])], self.weights.frozen, x)
+        return self._call([self._below], self.weights.frozen, self.scale(x).to(self.dtype))
 
     def _cut(self, x: Tensor) -> Iterable[Tensor]:
         """Rows in pieces; all at once where norm layers look at them together."""
         return [x] if self._recording or self.pieces == 1 else x.tensor_split(min(self.pieces, max(1, len(x))))
 
     def suffix(self, trained: Weights, z: Tensor) -> Tensor:
-        """What the first unit that trains sees -> class scores (N, K), differentiable in ``trained``."""
+        """What the first unit that trains sees -> outputs (N, *answers, K), differentiable in ``trained``.
+
+        Above ``LONG`` units the chain is cut into about the root of their number. Where gradients are asked for, only what
+        passes from one segment to the next is kept, and the backward pass computes a segment anew when it comes to it: the
+        memory grows with the root of the depth, the gradients are the same to the bit, a step takes a forward pass more.
+
+        See: Chen, Xu, Zhang and Guestrin, "Training deep nets with sublinear memory cost", 2016.
+        """
         weights = self.weights.merge_for_layers(trained)
         parts = [z] if torch.is_grad_enabled() else self._cut(z)
-        scores = [self._call(self._above, self._names_above, weights, rows) for rows in parts]
+        scores = [self._call(self._segments, weights, rows) for rows in parts]
         return scores[0] if len(scores) == 1 else torch.cat(scores)
 
-    def _call(self, net: nn.Module, names: list[str], weights: Weights, x: Tensor) -> Tensor:
-        tensors = {name: weights[name] if name in weights else self.buffers[name] for name in names}
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed), complaints_in_words():
-            y: Tensor = functional_call(net, tensors, (x,))
-        return y.to(self.dtype)
+    def _call(self, parts: list[_Part], weights: Weights, x: Tensor) -> Tensor:
+        *earlier, last = parts
+        with complaints_in_words():
+            for part in earlier:
+                x = self._kept_short(part, weights, x) if torch.is_grad_enabled() else self._pass(part, weights, x)
+            return self._pass(last, weights, x).to(self.dtype)
+
+    def _pass(self, part: _Part, weights: Weights, x: Tensor) -> Tensor:
+        tensors = {name: weights[name] if name in weights else self.buffers[name] for name in part.names}
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed):
+            y: Tensor = functional_call(part.net, tensors, (x,))
+        return y
+
+    def _kept_short(self, part: _Part, weights: Weights, x: Tensor) -> Tensor:
+        """A pass that leaves nothing but its output, and is done anew for the gradients, without recording twice."""
+
+        def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return nullcontext(), self.statistics_kept(part.recorded)
+
+        y: Tensor = checkpoint(functools.partial(self._pass, part, weights), x, use_reentrant=False, context_fn=contexts)
+        return y
 
     @torch.no_grad()
     def scores(self, trained: Weights, blocks: Iterable[Tensor]) -> Tensor:
@@ -161,14 +191,30 @@ class Model:
             self.score_mode()
 
     @contextlib.contextmanager
-    def statistics_kept(self) -> Iterator[None]:
-        """What norm layers record inside is taken back at the end, to the bit."""
-        before = {name: self.buffers[name].clone() for name in self.statistics}
+    def statistics_kept(self, names: Collection[str] | None = None) -> Iterator[None]:
+        """What norm layers record inside, in these buffers or all, is taken back at the end, to the bit."""
+        before = {name: self.buffers[name].clone() for name in (self.statistics if names is None else names)}
         try:
             yield
         finally:
             for name, tensor in before.items():
                 self.buffers[name].copy_(tensor)
+
+
+class _Part:
+    """Units in a row, the names of their tensors, and those of the buffers that norm layers record in."""
+
+    def __init__(self, net: nn.Sequential) -> None:
+        self.net, self.names = net, tensor_names(net)
+        norms = norm_layers(net).items()
+        self.recorded = [f"{name}.{buffer}" for name, layer in norms for buffer, _ in layer.named_buffers()]
+
+
+def segments(net: nn.Sequential) -> list[nn.Sequential]:
+    """The chain in about as many pieces as each of them then has units; in one, where it has no more than ``LONG``."""
+    units, n = list(net._modules.items()), len(net)
+    k = math.isqrt(n) if n > LONG else 1
+    return [type(net)(OrderedDict(units[i * n // k : (i + 1) * n // k])) for i in range(k)]
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import warnings
 import torch
 
 from randfeat.arch import AbstractArch
-from randfeat.model import Model
+from randfeat.model import LONG, Model
 from randfeat.network import slots
 from randfeat.solver import AbstractGradient
 from randfeat.spec import RunSpec, hashed
@@ -22,11 +22,12 @@ def stack_key(spec: RunSpec) -> str | None:
 
     They may differ in the seeds of weights, subset and order, in the law, in every setting of a gradient solver but
     ``epochs`` and ``batch_size``, and in which rows or entries of a tensor train, not in how many. A run whose network
-    draws while it trains (dropout), that computes in mixed precision, or whose rows have several answers or numbers for
-    an answer, trains alone.
+    draws while it trains (dropout), that computes in mixed precision, that has so many units that it trains in segments, or
+    whose rows have several answers or numbers for an answer, trains alone.
     """
     solver, net, task = spec.solver, spec.network(), spec.data.task
-    if not isinstance(solver, AbstractGradient) or spec.precision == "mixed" or task.answers or task.numbers:
+    is_long = len(net) - spec.n_frozen > LONG
+    if not isinstance(solver, AbstractGradient) or spec.precision == "mixed" or task.answers or task.numbers or is_long:
         return None
     selection = spec.selection
     trained = _structure(selection, {name: tensor.shape for name, tensor in net.named_parameters()})

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import qr
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from randfeat.init.base import AbstractInit
 from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.seeds import Stream
 
+_thread_pools = functools.cache(ThreadpoolController)
+"""Those of this process, looked for once: a search takes longer than a small factorisation."""
+
 
 def frame(rows: int, columns: int, stream: Stream) -> np.ndarray:
     """A matrix with orthonormal rows, or columns where those are fewer, drawn uniformly; in float64 and one thread."""
     gaussian = stream.standard_normal((max(rows, columns), min(rows, columns)))
-    with threadpool_limits(limits=1):
+    with _thread_pools().limit(limits=1):
         q, r = qr(gaussian, mode="economic")
     q *= np.sign(np.diag(r))
     return q if rows >= columns else q.T

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from randfeat.network import Network, layers, outline, roles
@@ -36,20 +37,38 @@ class Unit:
 
 
 def anatomy(net: Network, task: Task, selection: Selection) -> list[Unit]:
-    """Every unit and the head, in order."""
+    """Every unit and the head, in order. Units that are built alike and see inputs of one shape are computed once."""
     shapes = {name: tensor.shape for name, tensor in net.named_parameters()}
     trained = n_trained(selection, shapes)
     shape = task.shape
+    known: dict[tuple[str, tuple[int, ...]], tuple[tuple[int, ...], int]] = {}
     units: list[Unit] = []
     for name, module in net.named_children():
-        with FlopCounterMode(display=False) as counter:
-            shape = tuple(outline(module, shape, rows=1)[1:])
+        what = _built(module), shape
+        if what not in known:
+            with FlopCounterMode(display=False) as counter:
+                given = tuple(outline(module, shape, rows=1)[1:])
+            known[what] = given, counter.get_total_flops()
+        shape, flops = known[what]
         own = [tensor for inner, _ in module.named_parameters() if (tensor := f"{name}.{inner}") in shapes]
         params = sum(shapes[tensor].numel() for tensor in own)
         mib = 4 * (params + math.prod(shape)) / 2**20
         count = sum(trained[tensor] for tensor in own)
-        units.append(Unit(name, shape, params, count, counter.get_total_flops(), mib))
+        units.append(Unit(name, shape, params, count, flops, mib))
     return units
+
+
+_OWN = vars(nn.Module()).keys()
+
+
+def _built(unit: nn.Module) -> str:
+    """All that a module's output depends on but its numbers: of every layer its type, its settings and its tensors' shapes."""
+    told = []
+    for name, layer in unit.named_modules():
+        settings = {word: value for word, value in vars(layer).items() if word not in _OWN}
+        tensors = (*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False))
+        told.append(f"{name} {type(layer)} {settings} {[(word, tuple(tensor.shape)) for word, tensor in tensors]}")
+    return "\n".join(told)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -45,19 +47,33 @@ def _text(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+MANY = 12
+"""So many units alike in a row, or more, stand on one line."""
+
+
 def unit_sheet(units: list[Unit], shape: tuple[int, ...]) -> Table:
-    """One line per unit, the total last."""
+    """One line per unit, the total last. Of many units alike in a row one line, with the numbers of all of them together."""
     counts = "FLOPs of one input, a multiply-add counts as two; MiB of weights and output in float32"
     table = Table(title=f"input {'x'.join(map(str, shape))}", caption=counts, title_justify="left", show_footer=True)
-    total = [sum(getattr(unit, name) for unit in units) for name in ("params", "trained", "flops", "mib")]
-    footers = ["total", "", f"{total[0]:,}", f"{total[1]:,}", f"{total[2] / 1e6:,.2f}", f"{total[3]:,.2f}"]
-    for name, footer in zip(("unit", "output", "parameters", "train", "MFLOPs", "MiB"), footers, strict=True):
+    for name, footer in zip(("unit", "output", "parameters", "train", "MFLOPs", "MiB"), _row("total", "", units), strict=True):
         table.add_column(name, footer=footer, justify="left" if name in ("unit", "output") else "right")
-    for unit in units:
-        output = "x".join(map(str, unit.shape))
-        numbers = (f"{unit.params:,}", f"{unit.trained:,}", f"{unit.flops / 1e6:,.2f}", f"{unit.mib:,.2f}")
-        table.add_row(unit.name, output, *numbers)
+    for _, group in itertools.groupby(units, _kind):
+        alike = list(group)
+        for line in [alike] if len(alike) >= MANY else [[unit] for unit in alike]:
+            first, last = line[0], line[-1]
+            name = first.name if first is last else f"{first.name} to {last.name}, {len(line):,} alike"
+            table.add_row(*_row(name, "x".join(map(str, first.shape)), line))
     return table
+
+
+def _kind(unit: Unit) -> tuple[object, ...]:
+    """What neighbours have in common that stand on one line."""
+    return re.sub(r"\d+$", "", unit.name), unit.shape, unit.params, unit.trained, unit.flops
+
+
+def _row(name: str, output: str, units: list[Unit]) -> list[str]:
+    params, trained, flops, mib = (sum(getattr(unit, of) for unit in units) for of in ("params", "trained", "flops", "mib"))
+    return [name, output, f"{params:,}", f"{trained:,}", f"{flops / 1e6:,.2f}", f"{mib:,.2f}"]
 
 
 def tensor_sheet(lines: list[Line], width: int) -> Table:
