@@ -41,7 +41,7 @@ def problem(x, y, x_val, y_val, n_classes, head=None):
 def head_problem(phi, y, n_classes):
     """The same without validation rows, in the precision of the features."""
     phi, y = torch.as_tensor(phi), torch.as_tensor(y)
-    zero = {"head.weight": phi.new_zeros(n_classes, phi.shape[1]), "head.bias": phi.new_zeros(n_classes)}
+    zero = {"head.weight": phi.new_zeros(n_classes, phi.shape[-1]), "head.bias": phi.new_zeros(n_classes)}
     return problem(phi, y, phi[:0], y[:0], n_classes, zero)
 
 

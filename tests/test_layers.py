@@ -32,7 +32,7 @@ LAYER = {
         ],
         0,
     ),
-    **dict.fromkeys([*FAMILIES, "cases", "config"], 1),
+    **dict.fromkeys([*FAMILIES, "cases", "config", "menu"], 1),
     **dict.fromkeys(["spec", "record"], 2),
     **dict.fromkeys(["run", "store", "prefix", "shelf", "stackable", "stack", "spelling"], 3),
     **dict.fromkeys(["plan", "report", "work", "crew", "tail", "reservation", "states", "axes", "forecast", "pace"], 4),

@@ -1,4 +1,4 @@
-"""Words to a plain mapping, by Hydra; and what there is to say. The only module that knows Hydra."""
+"""Words to a plain mapping, by Hydra. The only module that knows Hydra."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from randfeat.cases import cases
 from randfeat.errors import ConfigError, did_you_mean, listing
+from randfeat.menu import choices, conf_folders, recipes
 from randfeat.registry import FAMILIES, outside_parts
 
 if TYPE_CHECKING:
@@ -31,30 +32,6 @@ MOST = 100_000
 
 GROUP_WORDS = {"twin": "solver@twin"}
 """What Hydra calls a word that is no family."""
-
-
-def conf_folders() -> list[Path]:
-    """Where recipes and parts are looked for, in this order: ``./conf`` of the user, then the package's own."""
-    own, checkout = Path(__file__).parent / "conf", Path(__file__).parents[2] / "conf"
-    builtin = own if own.is_dir() else checkout
-    mine = Path("conf")
-    return [mine, builtin] if mine.is_dir() and mine.resolve() != builtin.resolve() else [builtin]
-
-
-def choices(group: str = "") -> dict[str, str]:
-    """Name -> one-line description, of a family's parts or (without a group) of the recipes."""
-    found: dict[str, str] = {}
-    for folder in conf_folders():
-        for path in sorted((folder / group).glob("*.yaml")):
-            found.setdefault(path.stem, description(path))
-    outside = outside_parts(group) if group in FAMILIES else {}
-    return found | {name: f"from {point.value}" for name, point in outside.items() if name not in found}
-
-
-def description(path: Path) -> str:
-    """The first line of a conf file, a comment that says what it is."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        return lines.readline().lstrip("#").strip()
 
 
 def compose(words: Iterable[str]) -> dict[str, Any]:
@@ -101,6 +78,8 @@ def _composed(words: list[str]) -> dict[str, Any]:
     recipe, groups, values = _sorted(words)
     with _one_folder() as folder:
         base = _hydra(folder, recipe, [])
+        if (collection := recipe.rpartition("/")[0]) in base:
+            raise ConfigError(f"conf={recipe} describes a part named {collection}. Make its first line '# @package _global_'.")
         picked = [f"{GROUP_WORDS.get(word, word)}={name}" for word, name in groups.items() if name is not None]
         mapping = _hydra(folder, recipe, [*picked, *(f"++{text}" for text in values.values())])
         for word, name in groups.items():
@@ -202,8 +181,7 @@ def _alternatives(word: str) -> list[str]:
     key = override.get_key_element()
     value: Any = override.value()
     if isinstance(value, Glob):
-        shelf = {"conf": "", **GROUPS}.get(key)
-        found = [] if shelf is None else value.filter(list(choices(shelf)))
+        found = value.filter(_matching(key, value.include))
         if not found:
             raise ConfigError(f"{word!r} matches no part. glob() is for conf and the families, as in init=glob(*).")
         return [f"{key}={name}" for name in found]
@@ -215,6 +193,13 @@ def _alternatives(word: str) -> list[str]:
     if not 0 < len(listed) <= MOST:
         raise ConfigError(f"{word!r} lists {f'more than {MOST:,} values' if listed else 'no value'}. List 1 to {MOST:,}.")
     return [f"{key}={value}" for value in listed]
+
+
+def _matching(key: str, patterns: list[str]) -> list[str]:
+    """What glob() chooses from; recipes of a collection where a pattern has a slash: ``conf=glob(published/resnet_*)``."""
+    if key == "conf":
+        return [name for name in recipes() if "/" not in name or any("/" in pattern for pattern in patterns)]
+    return list(choices(GROUPS[key])) if key in GROUPS else []
 
 
 def _parsed(word: str) -> Override:
@@ -229,7 +214,7 @@ def _parsed(word: str) -> Override:
 
 def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str | None], dict[str, str]]:
     """The recipe, group -> choice, and key -> ``key=value`` of the settings."""
-    recipes: dict[str, str] = {}
+    named: dict[str, str] = {}
     groups: dict[str, str | None] = {}
     values: dict[str, str] = {}
     for word in words:
@@ -239,17 +224,17 @@ def _sorted(words: Iterable[str]) -> tuple[str, dict[str, str | None], dict[str,
             raise ConfigError(f"{word!r} does not describe one run. Give every setting one value, such as arch.width=16.")
         if override.package or not key or key.partition(".")[0] in ("hydra", CASES):
             raise ConfigError(f"{word!r} is not a word like arch=vgg or arch.width=16.")
-        if key in recipes:
+        if key in named:
             raise ConfigError("conf is given twice. Leave one of them out.")
         if key == "conf":
-            recipes[key] = _one_of("conf", str(value), choices())
+            named[key] = _one_of("conf", str(value), recipes())
         elif key == "twin" and value is None:
             groups[key] = None
         elif key in GROUPS:
             groups[key] = _one_of(key, str(value), choices(GROUPS[key]))
         else:
             values[key] = word.lstrip("+")
-    return recipes.get("conf", "default"), groups, values
+    return named.get("conf", "default"), groups, values
 
 
 def _quotes(word: str) -> str:
@@ -261,10 +246,15 @@ def _quotes(word: str) -> str:
 
 
 def _one_of(word: str, name: str, options: dict[str, str]) -> str:
-    if name not in options:
-        noun = "Recipes" if word == "conf" else "Parts"
-        raise ConfigError(f"{word}={name} is unknown.{did_you_mean(name, options)} {noun}: {listing(options)}.")
-    return name
+    if name in options:
+        return name
+    noun = "Recipes" if word == "conf" else "Parts"
+    home = [option for option in options if option.endswith(f"/{name}")]
+    near = f" Did you mean {home[0]!r}?" if home else did_you_mean(name, options)
+    plain = [option for option in options if "/" not in option]
+    collected = sorted({option.partition("/")[0] for option in options} - set(plain))
+    listed = ", ".join([listing(plain), *(f"{folder}/NAME (randfeat ls {folder})" for folder in collected)])
+    raise ConfigError(f"{word}={name} is unknown.{near} {noun}: {listed}.")
 
 
 def _part(folder: Path, group: str, name: str) -> dict[str, Any]:

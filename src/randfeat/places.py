@@ -26,7 +26,7 @@ UNREADABLE = (
 )
 """What torch and torchvision raise on truncated or altered files."""
 
-BUILT_IN = ("blobs", "digits")
+BUILT_IN = ("adding", "blobs", "copy", "digits", "karate", "previous", "sequential_digits")
 YOURS = ("imagefolder", "npz")
 
 
@@ -38,15 +38,21 @@ class Place:
         put: in words.
         files: each of them.
         by_hand: nothing downloads them, and each may be there packed, with .gz behind its name.
+        instead: files that do as well as those.
     """
 
     put: str
     files: tuple[str, ...]
     by_hand: bool = False
+    instead: tuple[str, ...] = ()
 
     def missing(self, folder: Path) -> list[str]:
-        """The files that are not under ``folder``, in the order of ``files``."""
-        return [file for file in self.files if not self.found(folder, file).is_file()]
+        """The files that are not under ``folder``, in the order of ``files``; none where those ``instead`` are all there."""
+        return [] if self.instead and not self.absent(folder, self.instead) else self.absent(folder, self.files)
+
+    def absent(self, folder: Path, files: tuple[str, ...]) -> list[str]:
+        """Those of these files that are not under ``folder``."""
+        return [file for file in files if not self.found(folder, file).is_file()]
 
     def found(self, folder: Path, file: str) -> Path:
         """Where a file lies under ``folder``, or would: packed where it may be and lies only so."""
@@ -56,6 +62,17 @@ class Place:
 
 def _inside(folder: str, *names: str) -> Place:
     return Place(folder, tuple(f"{folder}/{name}" for name in names))
+
+
+PLANETOID = ("y", "tx", "ty", "allx", "ally", "graph", "test.index")
+"""The ends of the names of the files that Planetoid published for a graph; x, the first rows of allx, is not needed."""
+
+
+def planetoid(name: str) -> Place:
+    """The files of ``cora``, ``citeseer`` or ``pubmed``."""
+    files = tuple(f"planetoid/ind.{name}.{end}" for end in PLANETOID)
+    one = f"graphs/{name}.npz"
+    return Place(f"planetoid/ind.{name}.* or {one}", files, by_hand=True, instead=(one,))
 
 
 _IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -74,7 +91,9 @@ PLACES = {
         tuple(f"norb/smallnorb-{split}-{kind}.mat" for split in _NORB for kind in ("dat", "cat")),
         by_hand=True,
     ),
+    "planetoid": planetoid("cora"),
 }
+PLACES["sequential_mnist"] = PLACES["mnist"]
 
 
 def data_folder(given: Path | None) -> Path:

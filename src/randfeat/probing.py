@@ -21,7 +21,7 @@ from randfeat.errors import ConfigError
 from randfeat.init import AbstractInit, draw
 from randfeat.machine import environment
 from randfeat.model import Precision
-from randfeat.network import INPUT, Network
+from randfeat.network import INPUT, Network, connect
 from randfeat.probe.best_inputs import best_inputs
 from randfeat.probe.catalogue import OF_A_LAW, Probe
 from randfeat.probe.distances import distances
@@ -187,6 +187,8 @@ class _Subjects:
     def _made(self, spec: ProbeSpec) -> Subject:
         data = self._loaded(spec.data, spec.seeds.data)
         net = spec.arch.build(data.task)
+        if data.edges is not None:
+            connect(net, data.edges)
         dtype = torch.float64 if spec.precision == "float64" else torch.float32
         drawn = draw(spec.init, net, spec.seeds.weights, sources(data, self.folder, self.recall))
         weights = {name: tensor.to(self.device, dtype) for name, tensor in drawn.items()}

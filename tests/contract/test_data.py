@@ -19,9 +19,11 @@ from tests.reference import data_files, data_twins
 
 CPU = torch.device("cpu")
 PARTS = [
+    "adding",
     "blobs",
     "cifar10",
     "cifar100",
+    "copy",
     "digits",
     "fashion_mnist",
     "imagefolder",
@@ -29,6 +31,9 @@ PARTS = [
     "mnist",
     "norb",
     "npz",
+    "previous",
+    "sequential_digits",
+    "sequential_mnist",
     "stl10",
     "svhn",
 ]
@@ -46,6 +51,18 @@ class Case(NamedTuple):
     x_test: np.ndarray
     y_test: np.ndarray
 
+    @property
+    def kind(self) -> str:
+        return {2: "vectors", 3: "sequences", 4: "images"}[self.x_train.ndim]
+
+    @property
+    def task(self) -> Task:
+        """The answers are numbers where they are fractions, and several for a row where they have an axis of their own."""
+        shape, answers = self.x_train.shape[1:], self.y_train.shape[1:]
+        if self.y_train.dtype.kind == "f":
+            return Task(shape, answers[-1], answers[:-1], numbers=True)
+        return Task(shape, self.y_train.max() + 1, answers)
+
     def part(self, **settings: object) -> AbstractData:
         return make_part("data", {"part": self.name} | self.own | settings)
 
@@ -56,7 +73,16 @@ class Case(NamedTuple):
 @pytest.fixture(scope="module", params=PARTS)
 def case(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    makers = {"blobs": _blobs, "digits": _digits, "npz": _npz, "imagefolder": _imagefolder}
+    makers = {
+        "adding": _adding,
+        "blobs": _blobs,
+        "copy": _copy,
+        "digits": _digits,
+        "imagefolder": _imagefolder,
+        "npz": _npz,
+        "previous": _previous,
+        "sequential_digits": _digits,
+    }
     with pytest.MonkeyPatch.context() as monkeypatch:
         if request.param == "norb":
             x_train, y_train, x_test, y_test = data_files.write_norb(folder, monkeypatch)
@@ -65,6 +91,8 @@ def case(request, tmp_path_factory):
             own, arrays = makers[request.param](folder)
         else:
             own, arrays = {}, data_files.write(request.param, folder, monkeypatch)
+        if request.param.startswith("sequential"):
+            arrays = _pixel_by_pixel(*arrays)
         yield Case(request.param, own, folder, *arrays)
 
 
@@ -82,6 +110,29 @@ def _digits(folder):
     return {}, (x[:1437], digits.target[:1437], x[1437:], digits.target[1437:])
 
 
+def _pixel_by_pixel(x_train, y_train, x_test, y_test):
+    x_train, x_test = (np.stack([[[grey] for line in image[0] for grey in line] for image in x]) for x in (x_train, x_test))
+    return x_train, y_train, x_test, y_test
+
+
+def _adding(folder):
+    return _own_rows({"length": 9, "rows": 90, "test_rows": 50, "draw": 3}, "adding")
+
+
+def _copy(folder):
+    return _own_rows({"length": 5, "items": 3, "symbols": 4, "rows": 90, "test_rows": 50, "draw": 3}, "copy")
+
+
+def _previous(folder):
+    return _own_rows({"length": 9, "symbols": 4, "variable": True, "rows": 90, "test_rows": 50, "draw": 3}, "previous")
+
+
+def _own_rows(own, name):
+    """What these rows have to be is checked row by row where the part is tested by itself."""
+    raw = make_part("data", {"part": name} | own).read(Path())
+    return own, tuple(each.numpy() for split in (raw.train, raw.test) for each in (split.x, split.y_N))
+
+
 def _npz(folder):
     arrays = data_files.known("npz")
     keys = ("x_train", "y_train", "x_test", "y_test")
@@ -97,14 +148,14 @@ def _imagefolder(folder):
 
 
 def rows(examples_or_x, y=None):
-    """The rows as bytes with their class, to be compared as sets and lists."""
+    """The rows as bytes with their answers, to be compared as sets and lists."""
     x, y = (examples_or_x.x, examples_or_x.y_N) if y is None else (examples_or_x, y)
-    return [(np.asarray(row).tobytes(), int(k)) for row, k in zip(x, y, strict=True)]
+    return [(np.asarray(row).tobytes(), tuple(np.ravel(k).tolist())) for row, k in zip(x, y, strict=True)]
 
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("data") == PARTS
-    assert len(PARTS) == 12
+    assert len(PARTS) == 17
 
 
 def test_read_gives_the_rows_of_the_files_in_their_order(case):
@@ -113,13 +164,14 @@ def test_read_gives_the_rows_of_the_files_in_their_order(case):
     assert rows(raw.test) == rows(case.x_test, case.y_test)
 
 
-def test_the_task_is_the_shape_and_the_classes_of_the_rows(case):
+def test_the_task_is_the_shape_and_the_answers_of_the_rows(case):
     data = case.load()
-    assert data.task == case.part().task == Task(case.x_train.shape[1:], case.y_train.max() + 1)
+    assert data.task == case.part().task == case.task
+    assert data.task.kind == case.kind
     for examples in (data.train, data.val, data.test):
         assert examples.x.shape[1:] == data.task.shape
-        assert examples.x.dtype == (torch.float32 if case.name == "blobs" else torch.uint8)
-        assert examples.y_N.dtype == torch.int64
+        assert examples.x.dtype == (torch.float32 if case.name in ("adding", "blobs") else torch.uint8)
+        assert examples.y_N.dtype == (torch.float32 if case.name == "adding" else torch.int64)
 
 
 def test_train_and_val_are_the_training_rows_each_once(case):
@@ -136,6 +188,8 @@ def test_no_validation_rows_where_the_share_is_zero(case):
 
 
 def test_every_draw_has_each_class_in_proportion(case):
+    if case.y_train.ndim > 1:
+        pytest.skip("a row is not of one class")
     data = case.load(n_train=len(case.y_train) // 2, n_test=len(case.y_test) // 2, val_share=0.3)
     n_classes = data.task.n_outputs
     kept = torch.cat([data.train.y_N, data.val.y_N])
@@ -162,11 +216,14 @@ def test_another_seed_gives_other_rows_but_the_same_test_set(case):
 def test_the_order_of_the_training_rows_is_mixed(case):
     data = case.load(val_share=0)
     assert rows(data.train) != rows(case.x_train, case.y_train)
-    assert len(data.train.y_N[: len(data.train) // 4].unique()) > data.task.n_outputs / 2
+    places = {row: place for place, row in enumerate(rows(case.x_train, case.y_train))}
+    quarter = [places[row] for row in rows(data.train)[: len(data.train) // 4]]
+    assert max(quarter) > len(places) / 2 > min(quarter)
+    assert case.y_train.ndim > 1 or len(data.train.y_N[: len(quarter)].unique()) > data.task.n_outputs / 2
 
 
 def test_the_scale_is_fitted_on_the_rows_that_train_and_on_no_others(case):
-    data = case.load(val_share=0.5)
+    data = case.load(val_share=0.5, scaling="standardise")
     for x in (data.train.x, data.val.x, data.test.x):
         expected = data_twins.standardised(data.train.x.numpy(), x.numpy())
         scaled = data.scale(x)
@@ -175,8 +232,8 @@ def test_the_scale_is_fitted_on_the_rows_that_train_and_on_no_others(case):
 
 
 def test_training_rows_have_mean_zero_and_variance_one(case):
-    data = case.load()
-    axes = (0,) if len(data.task.shape) == 1 else (0, 2, 3)
+    data = case.load(scaling="standardise")
+    axes = {"vectors": (0,), "sequences": (0, 1), "images": (0, 2, 3)}[case.kind]
     z = data.scale(data.train.x).double()
     varies = (data.train.x.amax(axes) != data.train.x.amin(axes)).double()
     assert torch.allclose(z.mean(axes), torch.zeros(1, dtype=torch.float64), atol=1e-5)
@@ -185,7 +242,7 @@ def test_training_rows_have_mean_zero_and_variance_one(case):
 
 def test_scaling_none_is_the_rows_themselves(case):
     data = case.load(scaling="none")
-    as_numbers = case.x_test.astype(np.float32) / (1 if case.name == "blobs" else 255)
+    as_numbers = case.x_test.astype(np.float32) / (255 if case.x_test.dtype == np.uint8 else 1)
     np.testing.assert_allclose(data.scale(data.test.x), as_numbers, rtol=1e-6)
 
 
@@ -199,8 +256,8 @@ def test_augmenting_is_off_unless_asked_for(case):
 
 
 def test_augmented_batches_equal_the_slow_twin(case):
-    if case.name == "blobs":
-        pytest.skip("vectors cannot be flipped or cropped")
+    if case.kind != "images":
+        pytest.skip("only images can be flipped or cropped")
     x = case.load(flip=True, crop_pad=3).train.x[:32]
     augment = case.load(flip=True, crop_pad=3).augment
     expected = data_twins.flip_and_crop(x.numpy(), True, 3, stream(1, "order"))
@@ -218,8 +275,8 @@ def test_more_rows_than_there_are_is_an_error_that_says_how_many_there_are(case,
 
 
 def test_grey_and_small_images_change_the_task_and_the_rows_alike(case):
-    if case.name == "blobs":
-        pytest.skip("vectors are not images")
+    if case.kind != "images":
+        pytest.skip("other rows have no size and no colours")
     data = case.load(grayscale=True, resize=6)
     assert data.task == Task((1, 6, 6), case.y_train.max() + 1)
     for examples in (data.train, data.val, data.test):
@@ -229,3 +286,29 @@ def test_grey_and_small_images_change_the_task_and_the_rows_alike(case):
     grey = few if few.shape[1] == 1 else data_twins.grey(few)
     expected = np.apply_along_axis(data_twins.shrunk, 3, np.apply_along_axis(data_twins.shrunk, 2, grey, 6), 6)
     np.testing.assert_allclose(data.test.x[:3], expected, atol=0.51)
+
+
+def test_settings_for_images_are_refused_where_the_rows_are_none(case):
+    if case.kind == "images":
+        pytest.skip("these are for images")
+    n, *channels = case.x_train.shape[1:]
+    what = f"sequences of {n} steps of {channels[0]} numbers" if channels else f"vectors of {n} numbers"
+    with pytest.raises(ConfigError) as error:
+        case.load(flip=True, resize=8)
+    assert str(error.value) == (
+        f"data={case.name} has {what}, no images for data.flip, data.resize. Leave that out, or use images such as data=digits."
+    )
+
+
+def test_the_input_that_is_asked_for_is_the_scaled_row_channels_last(case):
+    data, plain = (case.load(val_share=0.5, scaling="standardise", target=target) for target in ("input", "class"))
+    places = {"vectors": (), "sequences": case.x_train.shape[1:2], "images": case.x_train.shape[2:]}[case.kind]
+    channels = case.x_train.shape[2 if case.kind == "sequences" else 1]
+    assert data.task == case.part(target="input").task == Task(case.x_train.shape[1:], channels, places, numbers=True)
+    for split in ("train", "val", "test"):
+        given, known = getattr(data, split), getattr(plain, split)
+        assert torch.equal(given.x, known.x)
+        expected = data_twins.standardised(plain.train.x.numpy(), known.x.numpy())
+        expected = expected.transpose(0, 2, 3, 1) if case.kind == "images" else expected
+        assert given.y_N.dtype == torch.float32
+        np.testing.assert_allclose(given.y_N, expected, atol=2e-5)

@@ -30,6 +30,7 @@ PARTS = [
     "whitened_patches",
     "chrono",
     "delta_orthogonal",
+    "echo_state",
     "gabor",
     "gaussian",
     "glorot",
@@ -68,6 +69,7 @@ GOLDEN = {
     "whitened_patches": [0.47463468, -0.7362994, -0.18408893, 0.44575366],
     "chrono": [0.27665177, -0.660348, 0.42834893, -0.55129081],  # orthogonal
     "delta_orthogonal": [0.27665177, -0.660348, 0.42834893, -0.55129081],
+    "echo_state": [0.1029412, -0.15781999, 0.09396758, -0.2266843],  # lecun
     "gabor": [-0.14685097, 0.8386116, -0.47985598, -0.21190466],
     "gaussian": [0.1029412, -0.15781999, 0.09396758, -0.2266843],
     "glorot": [-0.61463642, -0.44046232, 0.29017985, -0.63200313],
@@ -132,7 +134,7 @@ def drawn(part, net, seed):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("init") == sorted([*PARTS, *ELSEWHERE])
-    assert len(PARTS) == 25
+    assert len(PARTS) == 26
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -377,7 +377,8 @@ def test_what_is_drawn_depends_on_the_seed_and_the_name_of_the_tensor_alone(part
             "norm",
             {},
             {"part": "lenet"},
-            "subset=norm trains norm layers, but this network has none. Use an arch.norm that is not none, or subset=last.",
+            "subset=norm trains norm layers, but this network has none. "
+            "Use subset=last, or an architecture with norm layers, such as arch=vgg with arch.norm=batch.",
         ),
         (
             "weights",

@@ -17,6 +17,7 @@ from randfeat.registry import part_class
 CLASSES = {"cifar100": 100, "norb": 5}
 SHAPES = {
     "mnist": (1, 28, 28),
+    "sequential_mnist": (1, 28, 28),
     "fashion_mnist": (1, 28, 28),
     "kmnist": (1, 28, 28),
     "cifar10": (3, 32, 32),
@@ -29,6 +30,7 @@ SHAPES = {
 }
 TV_CLASSES = {
     "mnist": tv.MNIST,
+    "sequential_mnist": tv.MNIST,
     "fashion_mnist": tv.FashionMNIST,
     "kmnist": tv.KMNIST,
     "cifar10": tv.CIFAR10,

@@ -20,13 +20,15 @@ def flip_and_crop(x, flip, crop_pad, draws):
 
 
 def standardised(train, x):
-    """Column by column (vectors) or channel by channel (images) of the rows as 0..1 numbers, in float64."""
+    """Column by column (vectors) or channel by channel (images, sequences) of the rows as 0..1 numbers, in float64."""
     train, x = (rows / 255 if rows.dtype == np.uint8 else rows.astype(np.float64) for rows in (train, x))
     out = np.empty_like(x)
-    for c in range(x.shape[1]):
-        values = train[:, c]
+    last = x.ndim == 3
+    for c in range(x.shape[-1 if last else 1]):
+        at = (..., c) if last else (slice(None), c)
+        values = train[at]
         deviation = 1.0 if values.min() == values.max() else np.sqrt(np.mean((values - values.mean()) ** 2))
-        out[:, c] = (x[:, c] - values.mean()) / deviation
+        out[at] = (x[at] - values.mean()) / deviation
     return out
 
 
@@ -71,3 +73,46 @@ def blobs(n, dim, n_classes, distance, draws):
         rows.append(row)
         labels.append(i % n_classes)
     return np.array(rows, np.float32), np.array(labels)
+
+
+def copied(x, y, length, items, symbols):
+    """Whether every row is what the copy task asks for, read step by step: symbols, pause, marker, blanks; and the pauses."""
+    blank, marker, pauses = symbols, symbols + 1, []
+    for row, answers in zip(x, y, strict=True):
+        assert sorted(set(row.ravel().tolist())) == [0, 255]
+        steps = []
+        for step in row:
+            (channel,) = (c for c, value in enumerate(step) if value)
+            steps.append(channel)
+        assert steps[-items - 1 :] == [marker] + [blank] * items
+        assert steps.count(marker) == 1
+        places = [t for t, symbol in enumerate(steps) if symbol < symbols]
+        assert places == list(range(places[0], places[0] + items))
+        assert [steps[t] for t in places] == list(answers)
+        pauses.append(steps.index(marker) - places[-1])
+        assert len(steps) == length + 2 * items
+    return pauses
+
+
+def summed(x):
+    """Row by row, step by step: the sum of the numbers that are marked, and where the marks are."""
+    sums, marks = [], []
+    for row in x:
+        sums.append(sum(float(number) for number, mark in row if mark == 1))
+        marks.append([t for t, (_, mark) in enumerate(row) if mark == 1])
+        assert all(mark in (0, 1) for _, mark in row)
+    return np.array(sums), marks
+
+
+def before(row, n_symbols):
+    """Of a row of one-hot steps, step by step: the last symbol that differs from the present one; and each symbol's steps."""
+    present, earlier, answers, spans = -1, -1, [], []
+    for step in row:
+        (channel,) = (c for c, value in enumerate(step) if value)
+        if channel in (present, n_symbols):  # again, or a blank
+            spans[-1] += 1
+        else:
+            present, earlier = channel, present
+            spans.append(1)
+        answers.append(earlier)
+    return answers, spans

@@ -115,7 +115,11 @@ def test_without_a_path_it_says_how_to_give_one():
         _ = Npz().task
 
 
-LAYOUTS = "Use uint8 images of shape N,H,W or N,H,W,C or N,C,H,W with 1 or 3 channels, or vectors of numbers of shape N,D."
+LAYOUTS = (
+    "Use uint8 images of shape N,H,W or N,H,W,C or N,C,H,W with 1 or 3 channels, vectors of numbers of shape N,D, or sequences"
+    " of numbers of shape N,T,C that are not uint8 (three axes of uint8 are images)."
+)
+ANSWERS = "Use whole numbers of shape N for classes, or floating-point ones of shape N or N,K for numbers; at least one row."
 ERRORS = [
     ({"y_test": None}, "the arrays must be x_train, y_train and perhaps x_test, y_test; got x_test, x_train, y_train."),
     (
@@ -123,18 +127,30 @@ ERRORS = [
         "the arrays must be x_train, y_train and perhaps x_test, y_test; got x_test, x_train, x_val, y_test, y_train.",
     ),
     ({"x_train": np.arange(40.0)}, f"x_train is float64 of shape (40,). {LAYOUTS}"),
-    ({"x_train": np.linspace(0, 1, 640).reshape(40, 4, 4)}, f"x_train is float64 of shape (40, 4, 4). {LAYOUTS}"),
+    ({"x_train": np.linspace(0, 1, 1920).reshape(40, 3, 4, 4)}, f"x_train is float64 of shape (40, 3, 4, 4). {LAYOUTS}"),
+    ({"x_train": np.zeros((40, 4, 0))}, f"x_train is float64 of shape (40, 4, 0). {LAYOUTS}"),
     ({"x_train": np.zeros((40, 2, 4, 4), np.uint8)}, f"x_train is uint8 of shape (40, 2, 4, 4). {LAYOUTS}"),
     ({"x_train": np.zeros((40, 0))}, f"x_train is float64 of shape (40, 0). {LAYOUTS}"),
     ({"x_train": np.full((40, 5), "a")}, f"x_train is <U1 of shape (40, 5). {LAYOUTS}"),
-    ({"y_train": np.arange(40.0)}, "y_train is float64 of shape (40,). Use whole numbers of shape N, at least one."),
+    (
+        {"y_train": np.arange(40.0)},
+        "y_train is float64 of shape (40,) but y_test int64 of shape (12,). Make both classes, or both numbers with as many"
+        " columns.",
+    ),
+    (
+        {"y_train": np.ones((40, 2)), "y_test": np.ones((12, 3))},
+        "y_train is float64 of shape (40, 2) but y_test float64 of shape (12, 3). Make both classes, or both numbers with as"
+        " many columns.",
+    ),
+    ({"y_train": np.zeros((40, 2, 2))}, f"y_train is float64 of shape (40, 2, 2). {ANSWERS}"),
+    ({"y_train": np.full(40, "a")}, f"y_train is <U1 of shape (40,). {ANSWERS}"),
     (
         {"y_train": np.eye(40, dtype=int)},
-        "y_train is int64 of shape (40, 40). Use whole numbers of shape N, at least one.",
+        f"y_train is int64 of shape (40, 40). {ANSWERS}",
     ),
     (
         {"x_train": np.zeros((0, 5)), "y_train": np.zeros(0, int)},
-        "y_train is int64 of shape (0,). Use whole numbers of shape N, at least one.",
+        f"y_train is int64 of shape (0,). {ANSWERS}",
     ),
     ({"y_train": np.arange(40) % 3 - 1}, "y_train has the label -1. Number the classes 0, 1, 2, ..."),
     ({"y_train": np.arange(40) % 3 + 1}, "y_train has labels up to 3 but none is 0. Number them without gaps."),
@@ -234,3 +250,66 @@ def test_labels_beside_a_name_without_npy_are_refused(tmp_path):
         archive.writestr("y_train", "there")
     with pytest.raises(DataError, match=r"cannot be read \(.*\)\. Make it again with numpy\.savez\.$"):
         _ = Npz(path=str(file)).task
+
+
+@pytest.mark.parametrize("key", ["y_train", "y_test"])
+def test_answers_that_are_not_finite_are_refused(key, tmp_path):
+    y = {"y_train": np.linspace(0, 1, 40), "y_test": np.linspace(0, 1, 12)}
+    y[key][3] = np.nan
+    file = saved(tmp_path, **y)
+    with pytest.raises(DataError) as error:
+        Npz(path=str(file)).load(0, tmp_path, CPU)
+    text = "has NaN or infinite numbers (in float32). Leave those rows out or fill them in."
+    assert str(error.value) == f"data=npz: {file}: {key} {text}"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int32, np.int8, np.uint16])
+def test_numbers_with_three_axes_are_sequences_of_float32(dtype, tmp_path):
+    x = np.random.default_rng(3).integers(0, 100, (40, 6, 3))
+    file = saved(tmp_path, x_train=x.astype(dtype), x_test=x[:12].astype(dtype))
+    part = Npz(path=str(file))
+    assert part.task == Task((6, 3), 3)
+    assert part.task.kind == "sequences"
+    raw = part.read(tmp_path)
+    assert raw.train.x.dtype == torch.float32
+    assert raw.train.x.tolist() == x.tolist()
+    assert raw.test.x.tolist() == x[:12].tolist()
+
+
+def test_bytes_with_three_axes_stay_images_and_cannot_be_mixed_with_sequences(tmp_path):
+    x = np.random.default_rng(3).integers(0, 100, (40, 6, 3)).astype(np.uint8)
+    file = saved(tmp_path, x_train=x, x_test=x[:12].astype(np.float32))
+    assert Npz(path=str(file)).task == Task((1, 6, 3), 3)
+    with pytest.raises(DataError, match=r"rows of x_train have shape \(1, 6, 3\) but rows of x_test \(6, 3\)\. "):
+        Npz(path=str(file)).load(0, tmp_path, CPU)
+
+
+def test_one_long_sequence_s_channel_is_standardised_over_rows_and_steps(tmp_path):
+    """0, 1, 2, ... n - 1 has the mean (n - 1) / 2 and the variance (n**2 - 1) / 12; the second channel is constant."""
+    x = np.stack([np.arange(240.0).reshape(40, 6), np.full((40, 6), 7.0)], 2)
+    data = Npz(path=str(saved(tmp_path, x_train=x, x_test=x[:12])), val_share=0).load(0, tmp_path, CPU)
+    expected = (x[:12, :, 0] - 239 / 2) / np.sqrt((240**2 - 1) / 12)
+    np.testing.assert_allclose(data.scale(data.test.x)[..., 0], expected, atol=1e-6)
+    assert not data.scale(data.test.x)[..., 1].any()
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((), np.float64), ((1,), np.float32), ((2,), np.float16), ((2,), ">f8")])
+def test_floating_point_answers_are_numbers_in_their_own_units(shape, dtype, tmp_path):
+    y = (np.random.default_rng(4).standard_normal((40, *shape)) * 50 + 300).astype(dtype)
+    file = saved(tmp_path, y_train=y, y_test=y[:12])
+    part = Npz(path=str(file))
+    assert part.task == Task((5,), shape[0] if shape else 1, numbers=True)
+    raw = part.read(tmp_path)
+    assert raw.train.y_N.tolist() == y.astype(np.float32).reshape(40, -1).tolist()
+    assert raw.test.y_N.tolist() == y[:12].astype(np.float32).reshape(12, -1).tolist()
+
+
+def test_a_fifth_of_rows_with_numbers_is_held_out_like_any(tmp_path):
+    y = np.arange(40.0)
+    file = saved(tmp_path, x_test=None, y_test=None, y_train=y)
+    data = Npz(path=str(file)).load(0, tmp_path, CPU)
+    assert len(data.test) == 8
+    together = torch.cat([data.train.y_N, data.val.y_N, data.test.y_N])
+    assert sorted(together[:, 0].tolist()) == y.tolist()
+    x = torch.from_numpy(arrays()["x_train"].astype(np.float32))
+    assert torch.equal(data.test.x, x[data.test.y_N[:, 0].long()])

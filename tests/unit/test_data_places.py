@@ -27,7 +27,14 @@ def test_the_folder_given_comes_first_then_the_environment_then_the_cache(monkey
 
 def test_every_part_has_whereabouts(tmp_path):
     words = {name: whereabouts(name, tmp_path) for name in part_names("data")}
-    assert {name for name, word in words.items() if word == "built in"} == {"blobs", "digits"}
+    assert {name for name, word in words.items() if word == "built in"} == {
+        "adding",
+        "blobs",
+        "copy",
+        "digits",
+        "previous",
+        "sequential_digits",
+    }
     assert {name for name, word in words.items() if word == "yours (data.path)"} == {"imagefolder", "npz"}
     assert {name for name, word in words.items() if word == "not on disk (downloads on first use)"} == set(TORCHVISION)
     assert words["norb"] == "not on disk (put norb/smallnorb-*-dat.mat and -cat.mat there)"
@@ -52,7 +59,7 @@ def test_the_files_are_those_that_torchvision_lists():
         listed = {file for file, _ in cls.train_list + cls.test_list}
         meta = {cls.meta["filename"]} if name != "stl10" else set()
         assert set(PLACES[name].files) == {f"{cls.base_folder}/{file}" for file in listed | meta}
-    for name in ("mnist", "fashion_mnist", "kmnist"):
+    for name in ("mnist", "fashion_mnist", "kmnist", "sequential_mnist"):
         cls = data_files.TV_CLASSES[name]
         assert list(PLACES[name].files) == [f"{cls.__name__}/raw/{file[:-3]}" for file, _ in cls.resources]
     listed = data_files.TV_CLASSES["svhn"].split_list

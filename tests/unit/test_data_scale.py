@@ -26,14 +26,27 @@ def colourful_images(n=300, seed=0):
     return torch.from_numpy(smooth.clip(0, 255).astype(np.uint8))
 
 
-@pytest.mark.parametrize("make", [correlated_vectors, colourful_images])
+def noisy_sequences(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy((rng.standard_normal((n, 5, 3)) * [1, 10, 0.1] + [3, -40, 0]).astype(np.float32))
+
+
+def sequences_of_bytes(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy((rng.standard_normal((n, 5, 2)) * [40, 10] + [120, 30]).clip(0, 255).astype(np.uint8))
+
+
+ALL = [correlated_vectors, colourful_images, noisy_sequences, sequences_of_bytes]
+
+
+@pytest.mark.parametrize("make", ALL)
 def test_standardising_equals_the_slow_twin(make):
     train, other = make(seed=0), make(seed=1)
     expected = data_twins.standardised(train.numpy(), other.numpy())
     np.testing.assert_allclose(fit_standardised(train, CPU)(other), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("make", [correlated_vectors, colourful_images])
+@pytest.mark.parametrize("make", ALL)
 def test_rows_that_are_standardised_one_by_one_equal_scipy_s_scores_and_constant_ones_are_zero(make):
     x = make()
     x[3] = 77
@@ -44,7 +57,7 @@ def test_rows_that_are_standardised_one_by_one_equal_scipy_s_scores_and_constant
     np.testing.assert_array_equal(each_standardised(x[5:6]).flatten(1).numpy(), found[5:6])
 
 
-@pytest.mark.parametrize("make", [correlated_vectors, colourful_images])
+@pytest.mark.parametrize("make", ALL)
 @pytest.mark.parametrize("epsilon", [0.01, 0.1, 10.0])
 def test_whitening_equals_the_slow_twin(make, epsilon):
     train, other = make(seed=0), make(seed=1)
@@ -52,7 +65,7 @@ def test_whitening_equals_the_slow_twin(make, epsilon):
     np.testing.assert_allclose(fit_whitened(train, epsilon, CPU)(other), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [correlated_vectors, colourful_images])
+@pytest.mark.parametrize("make", ALL)
 def test_whitened_training_rows_are_uncorrelated_with_variance_one(make):
     train = make()
     z_ND = fit_whitened(train, 1e-7, CPU)(train).flatten(1).double()
@@ -90,6 +103,26 @@ def test_a_constant_channel_is_centred_and_divided_by_one():
     train = colourful_images()
     train[:, 2] = 51
     assert fit_standardised(train, CPU)(train)[:, 2].abs().max() == 0
+
+
+@pytest.mark.parametrize("make", [noisy_sequences, sequences_of_bytes])
+def test_the_channels_of_sequences_have_mean_0_and_variance_1_over_rows_and_steps_and_a_constant_one_is_zero(make):
+    train = make()
+    train[..., 1] = 77
+    z = fit_standardised(train, CPU)(train).double()
+    assert z[..., 1].abs().max() == 0
+    assert z[..., 0].mean().abs() < 1e-5
+    assert (z[..., 0].var(correction=0) - 1).abs() < 1e-5
+    steps_T = z[..., 0].mean(0)
+    assert steps_T.abs().max() > 1e-3  # all steps together, not each
+
+
+def test_steps_share_their_channel_s_scale():
+    """0, 1, ..., 9 over the steps of each row: the mean 4.5 and the variance (10**2 - 1) / 12, whatever the type."""
+    steps_T = torch.arange(10)
+    for train in (steps_T.float().expand(3, 10)[..., None], steps_T.to(torch.uint8).expand(3, 10)[..., None]):
+        expected = (steps_T - 4.5) / np.sqrt(99 / 12)
+        np.testing.assert_allclose(fit_standardised(train, CPU)(train)[1, :, 0], expected, atol=1e-6)
 
 
 def test_a_single_row_is_its_own_mean():

@@ -54,7 +54,7 @@ def test_a_missing_set_says_where_it_should_be_and_what_works_instead(name, tmp_
         load(name, tmp_path)
     assert str(error.value) == (
         f"data={name} is not under {tmp_path} and could not be downloaded."
-        f" Put {PLACES[name].put} there, or use data=digits (built in)."
+        f" Put {PLACES[name].put} there, or use data={'sequential_digits' if 'sequential' in name else 'digits'} (built in)."
     )
     assert capfd.readouterr() == ("", "")
     assert offline == [10.0] * len(offline)

@@ -1,18 +1,14 @@
-"""Weights from elsewhere: of another run, and published ones; and the gates of a recurrent layer."""
+"""Weights from elsewhere: of another run, and published ones."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 import torch
-from scipy import stats
-from torch import nn
 
 from randfeat.errors import ConfigError, DataError
 from randfeat.init import Sources, draw
-from randfeat.network import Network
 from randfeat.registry import make_part
 from randfeat.typing import Task
 
@@ -122,53 +118,3 @@ def test_a_file_that_is_no_state_or_holds_code_is_refused(tmp_path):
         path.write_bytes(b"torn") if content is None else torch.save(content, path)
         with pytest.raises(DataError, match=r"resnet18-f37072fd.pth cannot be read: truncated or altered. Delete it."):
             draw(law("pretrained"), resnet(), 0, Sources(None, None, tmp_path))
-
-
-class Readout(nn.Module):
-    def __init__(self, cell):
-        super().__init__()
-        self.cell = cell
-
-    def forward(self, x):
-        return self.cell(x)[0][:, -1]
-
-
-def gated(cell):
-    net = Network()
-    with torch.device("meta"):
-        net.add_module("memory", Readout(cell(2, 400, batch_first=True)))
-        net.add_module("head", nn.Linear(400, 3))
-    return net
-
-
-def test_chrono_gates_of_an_lstm_remember_from_2_to_t_max_steps():
-    weights = draw(law("chrono", t_max=50), gated(nn.LSTM), 0)
-    i, f, g, o = weights["memory.cell.bias_ih_l0"].double().reshape(4, 400)
-    assert torch.equal(i, -f)
-    assert not g.any()
-    assert not o.any()
-    assert not weights["memory.cell.bias_hh_l0"].any()
-    times = 1 / (1 - torch.sigmoid(f))
-    assert float(times.min()) >= 2 - 1e-6
-    assert stats.kstest(times.numpy(), stats.uniform(2, 48).cdf).pvalue > 0.01
-
-
-def test_chrono_in_a_gru_sets_the_gate_that_keeps_its_state():
-    net = gated(nn.GRU)
-    weights = draw(law("chrono", t_max=10_000), net, 0)
-    r, z, n = weights["memory.cell.bias_ih_l0"].reshape(3, 400)
-    assert not r.any()
-    assert not n.any()
-    assert math.isclose(float(torch.exp(z).mean()), 5000, rel_tol=4 * 1 / math.sqrt(12 * 400) * 2)
-    cell = nn.GRU(2, 400, batch_first=True)
-    cell.load_state_dict({name.removeprefix("memory.cell."): t for name, t in weights.items() if "cell" in name})
-    state = torch.ones(1, 1, 400)
-    kept = cell(torch.zeros(1, 1, 2), state)[1].detach().flatten()[z > math.log(5000)]
-    assert float(kept.min()) > 0.9
-
-
-def test_chrono_wants_gates():
-    with pytest.raises(
-        ConfigError, match=r"none of these units has any: flatten, hidden1, hidden2, hidden3. Use an LSTM or GRU."
-    ):
-        law("chrono").check(NET, dict(NET.named_parameters()))

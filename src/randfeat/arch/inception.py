@@ -44,10 +44,11 @@ class Inception(AbstractArch):
     pools after the first and third. Every convolution is ``activation(norm(conv(x)))``, with a bias if ``norm=none``. There
     is no dropout.
 
-    The maps of all layers are those of the paper times ``width`` / 64, the whole part of it, 1 or more. ``kernel`` is the side
-    of the third branch's filters: 5 in the paper, 3 in torchvision. Left out, width and kernel are 16 and 5 for ``cifar``,
-    64 and 3 for ``imagenet``, which at 1000 classes is torchvision's googlenet of 6,624,904 parameters; with ``kernel=5
-    norm=none`` it has 6,998,552, as Caffe's.
+    The maps of all layers are those of the paper times ``width`` / 64, the whole part of it, 1 or more; the narrowest layer has
+    width / 4, so that a tenth of its maps is one or more from a width of 40 on. ``kernel`` is the side of the third branch's
+    filters: 5 in the paper, 3 in torchvision. Left out, width and kernel are 16 and 5 for ``cifar``, 64 and 3 for ``imagenet``,
+    which at 1000 classes is torchvision's googlenet of 6,624,904 parameters; with ``kernel=5 norm=none`` it has 6,998,552, as
+    Caffe's.
 
     See: Szegedy et al., "Going deeper with convolutions", CVPR 2015.
     """

@@ -28,9 +28,10 @@ class Resnet(AbstractArch):
     Units: ``stem``, ``block1_1`` ..., with ``order=pre`` ``norm`` (the last batch norm and ReLU), ``pool`` (global average).
     Stage s has ``width * 2**(s-1)`` maps. ``form=cifar``: a 3x3 stem, and n blocks of two 3x3 convolutions in each of three
     stages. ``form=imagenet``: a stem of 7x7 at stride 2 and a 3x3 max-pool at stride 2, four stages, and from 50 layers on
-    bottlenecks that give four times their maps, with the stride at the 3x3 as in torchvision; images of any size pass. With
-    width 64 and 1000 classes, depths 18, 34, 50, 101 and 152 have 11,689,512, 21,797,672, 25,557,032, 44,549,160 and
-    60,192,808 parameters.
+    bottlenecks that give four times their maps, with the stride at the 3x3 as in torchvision; images of any size pass. The
+    default width is the one for small images; the published one of ``form=imagenet`` is ``arch.width=64``, which
+    ``conf=published/resnet_50`` and its like set. At 1000 classes, depths 18, 34, 50, 101 and 152 then have 11,689,512,
+    21,797,672, 25,557,032, 44,549,160 and 60,192,808 parameters.
 
     Where the shape changes, the shortcut is a 1x1 convolution with batch norm (``conv``, as Frankle et al. use it) or
     drops every other pixel and pads with zero channels (``pad``, He et al.'s option A, without parameters). With

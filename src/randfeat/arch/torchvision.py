@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -26,8 +29,9 @@ class Torchvision(AbstractArch):
 
     The model's graph is traced and cut wherever a single tensor passes from one of its modules to the next; each piece is
     a unit, named after the module it begins with (``layer1.0`` becomes ``layer1_0``). Norm layers and activations stay
-    with the convolution above them. Images with one channel are repeated to three. Weights are this project's own draws;
-    nothing is downloaded.
+    with the convolution above them. Images with one channel are repeated to three. A vision transformer is
+    built for the size of the images, and auxiliary heads are left out. Weights are this project's own draws; nothing is
+    downloaded. SqueezeNets, whose scores are means over maps, have no linear layer at their end.
 
     See: torchvision.models.
     """
@@ -36,21 +40,32 @@ class Torchvision(AbstractArch):
 
     def build(self, task: Task) -> Network:
         """See :meth:`AbstractArch.build`."""
-        channels, height, width = self.image_shape(task)
-        pieces = _cut(self.name, _model(self.name, task.n_outputs))
+        _, height, width = self.image_shape(task)
+        try:
+            return self._network(task)
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise ConfigError(
+                f"arch.name={self.name} does not take images of {height}x{width}: {str(error).splitlines()[0].rstrip('!.')}. "
+                f"Use {' or '.join(f'data.resize={side}' for side in self._sides(task))}."
+            ) from None
+
+    def _network(self, task: Task) -> Network:
+        pieces = _cut(self.name, _model(self.name, task))
         net = Network()
         net.origin = self.name
-        for name, unit in ({"rgb": Repeat(), **pieces} if channels == 1 else pieces).items():
+        for name, unit in ({"rgb": Repeat(), **pieces} if task.shape[0] == 1 else pieces).items():
             net.add_module(name, unit)
-        try:
-            scores = outline(net, task.shape)
-        except (RuntimeError, AssertionError) as error:
-            raise ConfigError(
-                f"arch.name={self.name} does not take images of {height}x{width}: {str(error).splitlines()[0]} "
-                "Use data.resize=64, or 224, the published size."
-            ) from None
-        check_answers(scores, task)
+        check_answers(outline(net, task.shape), task)
         return net.train()
+
+    def _sides(self, task: Task) -> list[int]:
+        """Which images it takes, of 64 pixels a side and of the published 224."""
+        fits = []
+        for side in (64, 224):
+            with contextlib.suppress(RuntimeError, AssertionError, ValueError):
+                self._network(dataclasses.replace(task, shape=(task.shape[0], side, side)))
+                fits.append(side)
+        return fits
 
 
 class Repeat(nn.Module):
@@ -61,7 +76,12 @@ class Repeat(nn.Module):
         return x.expand(-1, 3, -1, -1)
 
 
-def _model(name: str, n_classes: int) -> nn.Module:
+def _model(name: str, task: Task) -> nn.Module:
+    """The model for images of this size, on the meta device but for its constants.
+
+    Raises:
+        AssertionError, ValueError: a vision transformer, whose table of positions is of one size, has none of this size.
+    """
     from torchvision import models
 
     names = models.list_models(module=models)
@@ -70,9 +90,15 @@ def _model(name: str, n_classes: int) -> nn.Module:
             f"arch.name={name} is none of torchvision's classification models.{did_you_mean(name, names)} "
             "Try resnet18, vgg11_bn, densenet121 or vit_b_16."
         )
-    without_aux = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    settings: dict[str, Any] = {"aux_logits": False, "init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    if name.startswith("vit_"):
+        if task.shape[1] != task.shape[2]:
+            raise ValueError("it needs square images")
+        settings["image_size"] = task.shape[1]
+    if name.startswith("maxvit_"):
+        settings["input_size"] = task.shape[1:]
     build: Callable[..., nn.Module] = functools.partial(
-        models.get_model, name, weights=None, num_classes=n_classes, **without_aux
+        models.get_model, name, weights=None, num_classes=task.n_outputs, **settings
     )
     try:
         with torch.device("meta"):

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from randfeat.arch.activation import Activation
+from randfeat.arch.attention import Attention, AttentionBlock, Positions, check_heads
 from randfeat.arch.base import AbstractArch
-from randfeat.arch.tokens import LayerNorm, Patches, Perceptron, TokenMean, layer_norm, n_patches, share_of
-from randfeat.errors import ConfigError
+from randfeat.arch.tokens import LayerNorm, Patches, TokenMean, layer_norm, n_patches
 from randfeat.network import Network, chain
 from randfeat.part import setting
 from randfeat.registry import register
@@ -52,29 +51,17 @@ class Vit(AbstractArch):
 
     def build(self, task: Task) -> Network:
         """See :meth:`AbstractArch.build`. Needs images whose sides the patch divides."""
-        self._check_heads()
+        check_heads(self.part, self.width, self.heads)
         channels, height, width = self.image_shape(task)
         n = n_patches(height, width, self.patch)
         with torch.device("meta"):
             units: dict[str, nn.Module] = {"patches": self._patches(channels, n)}
             for k in range(1, self.depth + 1):
-                units[f"block{k}"] = VitBlock(
-                    Attention(self.width, self.heads, self.scale),
-                    Perceptron(self.width, share_of(self.mlp_ratio, self.width), self.activation),
-                    [layer_norm(self.width, self.norm) for _ in range(2)],
-                )
+                attention = Attention(self.width, self.heads, self.scale)
+                units[f"block{k}"] = AttentionBlock(attention, self.mlp_ratio, self.activation, self.norm)
             units["norm"] = layer_norm(self.width, self.norm)
             units["pool"] = FirstToken() if self.pool == "class" else TokenMean()
         return chain(units, task)
-
-    def _check_heads(self) -> None:
-        if self.width % self.heads:
-            fewer = max(k for k in range(1, self.heads) if self.width % k == 0)
-            near = self.heads * max(1, round(self.width / self.heads))
-            raise ConfigError(
-                f"arch.width of a vit must be a multiple of arch.heads, got {self.width} and {self.heads}. "
-                f"Use arch.heads={fewer}, or arch.width={near}."
-            )
 
     def _patches(self, channels: int, n: int) -> nn.Sequential:
         layers = dict(Patches(channels, self.width, self.patch).named_children())
@@ -97,62 +84,9 @@ class ClassToken(nn.Module):
         return torch.cat([self.token.expand(len(x), -1, -1), x], 1)
 
 
-class Positions(nn.Module):
-    """``x + table``, the table the same for every row."""
-
-    def __init__(self, n_tokens: int, width: int) -> None:
-        super().__init__()
-        self.table = nn.Parameter(torch.empty(1, n_tokens, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, T, C) -> the same shape."""
-        return x + self.table
-
-
 class FirstToken(nn.Module):
     """The first token alone."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, C) -> (N, C)."""
         return x[:, 0]
-
-
-class Attention(nn.Module):
-    """``out(softmax(q k^T * scale) v)``, in each of the heads apart, with q, k and v linear maps of x.
-
-    Args:
-        width: C, a multiple of ``heads``.
-        heads: each has d = width / heads neighbouring outputs of q, k and v.
-        scale: whether the products are divided by sqrt(d), which gives them the variance 1 where q and k have it.
-
-    Cost: 4 C**2 multiply-adds a token, and 2 C T for the T tokens that it attends to.
-    """
-
-    branch_end = "out"
-
-    def __init__(self, width: int, heads: int, scale: bool) -> None:
-        super().__init__()
-        self.q, self.k, self.v, self.out = (nn.Linear(width, width) for _ in range(4))
-        self.heads, self.scale = heads, None if scale else 1.0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, T, C) -> the same shape."""
-        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.q, self.k, self.v))
-        y = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
-        attended: Tensor = self.out(y.transpose(1, 2).flatten(2))
-        return attended
-
-
-class VitBlock(nn.Module):
-    """``y + mlp(norm2(y))`` with ``y = x + attention(norm1(x))``."""
-
-    def __init__(self, attention: Attention, mlp: Perceptron, norms: list[nn.Module]) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = norms
-        self.attention, self.mlp = attention, mlp
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, T, C) -> the same shape."""
-        y: Tensor = x + self.attention(self.norm1(x))
-        mixed: Tensor = y + self.mlp(self.norm2(y))
-        return mixed

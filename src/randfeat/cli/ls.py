@@ -16,15 +16,15 @@ from randfeat.registry import FAMILIES
 
 
 def ls(
-    family: Annotated[str | None, typer.Argument(help="data, arch, init, subset, solver or conf.")] = None,
+    family: Annotated[str | None, typer.Argument(help="data, arch, init, subset, solver, conf or a folder of recipes.")] = None,
     data_dir: DataDir = None,
     results: Results = RESULTS,
 ) -> None:
     """List the recipes, the parts of every family, whether the data sets are on disk, and what is on record."""
-    from randfeat.config import choices
+    from randfeat.menu import choices, collections
     from randfeat.places import data_folder, whereabouts
 
-    shelves = ["conf", *FAMILIES]
+    shelves = ["conf", *collections(), *FAMILIES]
     if family is not None and family not in shelves:
         raise ConfigError(f"there is no family {family!r}.{did_you_mean(family, shelves)} Families: {', '.join(shelves)}.")
     folder = data_folder(data_dir)
@@ -32,7 +32,7 @@ def ls(
         found = choices("" if shelf == "conf" else shelf)
         wide = max(map(len, found), default=0)
         if family is None:
-            print(f"{shelf}:")
+            print(f"{shelf}:" if shelf in ("conf", *FAMILIES) else f"conf={shelf}/NAME:")
         for name, description in found.items():
             where = f" [{whereabouts(name, folder)}]" if shelf == "data" else ""
             label = f"{'' if family else '  '}{name:{wide}}  "

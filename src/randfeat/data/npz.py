@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from numpy.lib import format as npy
 from numpy.lib.npyio import NpzFile
+from torch import Tensor
 
 from randfeat.data.base import AbstractData
 from randfeat.data.content import file_hash
@@ -35,10 +36,12 @@ UNREADABLE = (EOFError, LookupError, OSError, RuntimeError, ValueError, zipfile.
 class Npz(AbstractData):
     """Your own arrays, from one .npz file with x_train, y_train and, where there is a test set, x_test, y_test.
 
-    Images are uint8 with axes N,H,W or N,H,W,C or N,C,H,W and C in {1, 3}; vectors are numbers with axes N,D, kept as
-    float32. Labels are whole numbers from 0 to K - 1, each class among the training rows. Without x_test, a fixed
-    stratified fifth of the rows is the test set, the same for every seed. Pickled objects are never read. The key of a
-    run has the file's content, not its path.
+    Images are uint8 with axes N,H,W or N,H,W,C or N,C,H,W and C in {1, 3}; vectors are numbers with axes N,D, and sequences
+    are numbers of any type but uint8 with axes N,T,C (steps, channels), both kept as float32. Labels are whole numbers
+    from 0 to K - 1 with axis N, each class among the training rows. Where y is of a floating-point type, with axes N or N,K,
+    its numbers are what is asked for, in their own units: a regression. Without x_test, a fixed stratified fifth of the
+    rows is the test set, the same for every seed. Pickled objects are never read. The key of a run has the file's
+    content, not its path.
 
     Attributes:
         path: of the file.
@@ -52,9 +55,12 @@ class Npz(AbstractData):
         return identity | {"content": file_hash(self._file())} if self.path else identity
 
     def raw_task(self) -> Task:
-        """From the header of x_train and the labels of y_train; no row is read."""
+        """From the header of x_train, and the labels of y_train or its header; no row is read."""
         with self._open() as arrays:
-            return Task(self._row_shape("x_train"), int(self._labels(arrays, "y_train").max()) + 1)
+            row = self._row_shape("x_train")
+            if n_numbers := self._n_numbers("y_train"):
+                return Task(row, n_numbers, numbers=True)
+            return Task(row, int(self._labels(arrays, "y_train").max()) + 1)
 
     def read(self, folder: Path) -> Raw:
         """The rows in the order of the file; the data folder is not looked at."""
@@ -62,10 +68,20 @@ class Npz(AbstractData):
             train = self._examples(arrays, "train")
             if "x_test" not in arrays:
                 return with_fifth_held_out(train, f"{self.title()}: {self.path}")
-            row, test_row = self._row_shape("x_train"), self._row_shape("x_test")
-            if row != test_row:
-                raise self._error(f"rows of x_train have shape {row} but rows of x_test {test_row}. Make them equal.")
+            self._compare()
             return Raw(train, self._examples(arrays, "test"))
+
+    def _compare(self) -> None:
+        """Refuses test rows that are not like the training rows."""
+        row, test_row = self._row_shape("x_train"), self._row_shape("x_test")
+        if row != test_row:
+            raise self._error(f"rows of x_train have shape {row} but rows of x_test {test_row}. Make them equal.")
+        if self._n_numbers("y_train") != self._n_numbers("y_test"):
+            (shape, dtype), (test_shape, test_dtype) = (self._header(key) for key in ("y_train", "y_test"))
+            raise self._error(
+                f"y_train is {dtype} of shape {shape} but y_test {test_dtype} of shape {test_shape}. Make both classes, or"
+                " both numbers with as many columns."
+            )
 
     def _error(self, text: str) -> DataError:
         return DataError(f"{self.title()}: {self.path}: {text}")
@@ -105,18 +121,44 @@ class Npz(AbstractData):
     def _row_shape(self, key: str) -> tuple[int, ...]:
         shape, dtype = self._header(key)
         images = channels_first_shape(shape[1:]) if dtype == np.uint8 else None
-        row = shape[1:] if len(shape) == 2 and dtype.kind in "fiu" else images
+        plain = dtype.kind in "fiu" and (len(shape) == 2 or (len(shape) == 3 and dtype != np.uint8))
+        row = shape[1:] if plain else images
         if row is None or 0 in row:
             raise self._error(
                 f"{key} is {dtype} of shape {shape}. Use uint8 images of shape N,H,W or N,H,W,C or N,C,H,W with 1 or 3"
-                " channels, or vectors of numbers of shape N,D."
+                " channels, vectors of numbers of shape N,D, or sequences of numbers of shape N,T,C that are"
+                " not uint8 (three axes of uint8 are images)."
             )
         return row
+
+    def _n_numbers(self, key: str) -> int:
+        """How many numbers are asked for in each row; 0 where it is a class."""
+        shape, dtype = self._header(key)
+        if dtype.kind != "f" or len(shape) not in (1, 2):
+            return 0
+        return 1 if len(shape) == 1 else shape[1]
+
+    def _answers(self, arrays: NpzFile, key: str) -> Tensor:
+        """Classes (N,), or numbers (N, K)."""
+        n_numbers = self._n_numbers(key)
+        if not n_numbers:
+            return torch.from_numpy(self._labels(arrays, key))
+        return self._finite(arrays, key).reshape(-1, n_numbers)
+
+    def _finite(self, arrays: NpzFile, key: str) -> Tensor:
+        with np.errstate(over="ignore"):
+            numbers = arrays[key].astype(np.float32)
+        if not np.isfinite(numbers).all():
+            raise self._error(f"{key} has NaN or infinite numbers (in float32). Leave those rows out or fill them in.")
+        return torch.from_numpy(numbers)
 
     def _labels(self, arrays: NpzFile, key: str) -> npt.NDArray[np.int64]:
         shape, dtype = self._header(key)
         if len(shape) != 1 or dtype.kind not in "iu" or shape[0] == 0:
-            raise self._error(f"{key} is {dtype} of shape {shape}. Use whole numbers of shape N, at least one.")
+            raise self._error(
+                f"{key} is {dtype} of shape {shape}. Use whole numbers of shape N for classes, or floating-point ones of"
+                " shape N or N,K for numbers; at least one row."
+            )
         y_N: npt.NDArray[np.int64] = arrays[key].astype(np.int64)
         if y_N.min() < 0:
             raise self._error(f"{key} has the label {y_N.min()}. Number the classes 0, 1, 2, ...")
@@ -127,15 +169,10 @@ class Npz(AbstractData):
 
     def _examples(self, arrays: NpzFile, split: str) -> Examples:
         x_key, y_key = f"x_{split}", f"y_{split}"
-        row, y_N = self._row_shape(x_key), self._labels(arrays, y_key)
+        row, y_N = self._row_shape(x_key), self._answers(arrays, y_key)
         n = self._header(x_key)[0][0]
         if n != len(y_N):
             raise self._error(f"{x_key} has {n} rows but {y_key} has {len(y_N)}. Give every row one label.")
-        x = arrays[x_key]
         if len(row) == 3:
-            return Examples(channels_first(torch.from_numpy(x)), torch.from_numpy(y_N))
-        with np.errstate(over="ignore"):
-            x_ND = x.astype(np.float32)
-        if not np.isfinite(x_ND).all():
-            raise self._error(f"{x_key} has NaN or infinite numbers (in float32). Leave those rows out or fill them in.")
-        return Examples(torch.from_numpy(x_ND), torch.from_numpy(y_N))
+            return Examples(channels_first(torch.from_numpy(arrays[x_key])), y_N)
+        return Examples(self._finite(arrays, x_key), y_N)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, final
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -41,13 +41,13 @@ class AbstractDownloaded(AbstractData):
     """A set that torchvision reads from the data folder, and downloads where it is not there."""
 
     source: ClassVar[Source]
+    instead: ClassVar[str] = "digits"
+    """A built-in set of the same kind, for messages."""
 
-    @final
     def raw_task(self) -> Task:
         """As published."""
         return Task(self.source.shape, self.source.n_classes)
 
-    @final
     def read(self, folder: Path) -> Raw:
         """The published training and test rows, in the order of the files."""
         if PLACES[self.part].missing(folder):
@@ -83,7 +83,7 @@ class AbstractDownloaded(AbstractData):
             lack = "is not" if whole else f"is incomplete (without {listing(Path(file).name for file in missing)})"
             raise DataError(
                 f"{self.title()} {lack} under {folder} and could not be downloaded."
-                f" Put {place.put} there, or use data=digits (built in)."
+                f" Put {place.put} there, or use data={self.instead} (built in)."
             ) from error
 
 

@@ -11,6 +11,7 @@ from randfeat.init.centre import Identity as Identity
 from randfeat.init.chrono import Chrono as Chrono
 from randfeat.init.class_differences import ClassDifferences as ClassDifferences
 from randfeat.init.delta_orthogonal import DeltaOrthogonal as DeltaOrthogonal
+from randfeat.init.echo_state import EchoState as EchoState
 from randfeat.init.elm_autoencoder import ElmAutoencoder as ElmAutoencoder
 from randfeat.init.from_inputs import AbstractFromInputs as AbstractFromInputs
 from randfeat.init.gaussian import Gaussian as Gaussian

@@ -22,18 +22,21 @@ PENALTIES = tuple(10.0**k for k in range(-6, 3))
 def features(net: Network, weights: Weights, x: Tensor, y_N: Tensor) -> Readings:
     """``rank``, ``participation`` and ``separability`` of the rows and of every unit's output for them.
 
+    Rows without one class each have no separability.
+
     Cost: one forward pass, and for every unit N**2 D multiply-adds and an N x N eigendecomposition.
     """
     readings: Readings = {}
-    classes = y_N.cpu().numpy()
+    classes = y_N.cpu().numpy() if y_N.ndim == 1 else None
+    names = ("rank", "participation") if classes is None else ("rank", "participation", "separability")
     for unit, z in walk(net, weights, x):
         gram = centred_gram(z)
         if not np.isfinite(gram).all():
-            readings |= named(unit, dict.fromkeys(("rank", "participation", "separability"), math.nan))
+            readings |= named(unit, dict.fromkeys(names, math.nan))
             continue
         values = eigenvalues(gram)
         ranks = {"rank": effective_rank(values), "participation": participation_ratio(values)}
-        readings |= named(unit, {**ranks, "separability": separability(gram, classes)})
+        readings |= named(unit, ranks if classes is None else {**ranks, "separability": separability(gram, classes)})
     return readings
 
 
@@ -56,13 +59,13 @@ def participation_ratio(values: NDArray[np.float64]) -> float:
 def separability(gram: Matrix, y_N: NDArray[np.int64]) -> float:
     """Accuracy on the second half of the rows of a ridge classifier fitted to the first half (scikit-learn's).
 
-    Its penalty is chosen on the first half by leave-one-out. nan where the first half has fewer than two classes; the
-    share of the most frequent class where all rows are the same.
+    Its penalty is chosen on the first half by leave-one-out. nan where the first half has fewer than two classes, or rows
+    have not one class each; the share of the most frequent class where all rows are the same.
     """
     from sklearn.linear_model import RidgeClassifierCV
 
     half = len(y_N) // 2
-    if len(set(y_N[:half])) < 2:
+    if y_N.ndim > 1 or len(set(y_N[:half])) < 2:
         return math.nan
     size = math.sqrt(np.trace(gram) / len(gram)) or 1.0
     points = coordinates(gram) / size

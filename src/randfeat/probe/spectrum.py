@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from randfeat.network import Network
+from randfeat.network import HEAD, Network
 from randfeat.probe.walk import Readings, named, walk
 from randfeat.typing import Weights
 
@@ -17,10 +17,13 @@ PER_CYCLE = 16
 def spectrum(net: Network, weights: Weights, x: Tensor) -> Readings:
     """``power@f`` and ``frequency`` of the images and of every unit's maps; units without maps of 2x2 or more have none.
 
-    An output of shape (N, C, H, W) is taken for C maps of H x W pixels. Cost: one forward pass and a Fourier transform.
+    An output of shape (N, C, H, W) is taken for C maps of H x W pixels; where a network answers at every pixel, its last unit
+    and its head give (N, H, W, C). Cost: one forward pass and a Fourier transform.
     """
     readings: Readings = {}
-    for unit, z in walk(net, weights, x):
+    by_place = (*net.unit_names[-1:], HEAD)
+    for unit, output in walk(net, weights, x):
+        z = output.movedim(-1, 1) if unit in by_place else output
         if z.ndim == 4 and min(z.shape[2:]) > 1:
             power = torch.fft.fft2(z.double()).abs().square().flatten(0, -3).mean(0)
             readings |= named(unit, {**radial(power), "frequency": mean_frequency(power)})

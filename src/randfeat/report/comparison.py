@@ -16,7 +16,10 @@ from randfeat.report.tables import kept
 Pairs = list[tuple[Record | None, Record | None]]
 Line = tuple[str, str, str, str]
 
-_ACCURACIES = ("test/accuracy", "test/best_accuracy", "val/accuracy", "cross_validation/accuracy", "train/accuracy")
+_SCORES = (
+    *("test/accuracy", "test/best_accuracy", "val/accuracy", "cross_validation/accuracy", "train/accuracy"),
+    *("test/explained", "val/explained", "train/explained"),
+)
 _COSTS = ("fit_s", "total_s", "peak_mib")
 
 
@@ -34,7 +37,7 @@ def comparison(records: Sequence[Record], twins: Sequence[Record | None]) -> pd.
     pairs = [(_ok(run), _ok(twin)) for run, twin in zip(records, records if alone else twins, strict=True)]
     lines = [
         _counts(pairs),
-        *(_scores(name, pairs) for name in _accuracies(pairs)),
+        *(_score(name, pairs) for name in _scores(pairs)),
         *([] if alone else [_kept(pairs)]),
         ("trained parameters", _trained(run for run, _ in pairs), _trained(twin for _, twin in pairs), ""),
         *(_costs(name, pairs) for name in _COSTS),
@@ -58,9 +61,12 @@ def _ok(record: Record | None) -> Record | None:
     return record if record is not None and record.status is Status.OK else None
 
 
-def _accuracies(pairs: Pairs) -> list[str]:
-    """The accuracies on record, the test rows' first. Losses stay in the record: those of two solvers do not compare."""
-    return [name for name in _ACCURACIES if any(name in record.metrics for pair in pairs for record in pair if record)]
+def _scores(pairs: Pairs) -> list[str]:
+    """The accuracies on record, the test rows' first, and the shares explained where the answers are numbers.
+
+    Losses stay in the record: those of two solvers do not compare.
+    """
+    return [name for name in _SCORES if any(name in record.metrics for pair in pairs for record in pair if record)]
 
 
 def _values(pairs: Pairs, get: Callable[[Record], float]) -> tuple[list[float], list[float]]:
@@ -74,7 +80,7 @@ def _counts(pairs: Pairs) -> Line:
     return "runs (n)", str(interval(runs).n), str(interval(twins).n), str(paired(runs, twins).n)
 
 
-def _scores(name: str, pairs: Pairs) -> Line:
+def _score(name: str, pairs: Pairs) -> Line:
     runs, twins = _values(pairs, lambda record: record.metrics.get(name, math.nan))
     gap = spread(name, paired(runs, twins), signed=True)
     return header(name), spread(name, interval(runs)), spread(name, interval(twins)), gap

@@ -18,7 +18,7 @@ from randfeat.report.sides import Side
 from randfeat.report.statistics import Summary, difference, intervals
 from randfeat.report.where import require
 
-METRICS = ("test/accuracy", "test/loss", "fit_s", "peak_mib")
+METRICS = ("test/accuracy", "test/explained", "test/loss", "fit_s", "peak_mib")
 """What is compared unless the user chooses."""
 
 
@@ -35,7 +35,7 @@ class Line:
     @property
     def worse(self) -> bool:
         """Whether B is worse: with zero outside the interval or, where there is no interval, by any amount."""
-        decline = -self.change.mean if "accuracy" in self.metric else self.change.mean
+        decline = -self.change.mean if self.metric.endswith(("accuracy", "explained")) else self.change.mean
         return decline > 0 and (math.isnan(self.change.half_width) or self.change.excludes_zero)
 
 
@@ -64,7 +64,7 @@ class Difference:
     def worse(self, metrics: Sequence[str] = METRICS[:1]) -> bool:
         """Whether B is worse in one of ``metrics``, or lost a run to a failure.
 
-        An accuracy is worse when it is lower, everything else when it is higher.
+        An accuracy, or a share explained, is worse when it is lower, everything else when it is higher.
 
         Raises:
             ResultsError: no pair has such a metric, so that nothing can be said.

@@ -59,7 +59,8 @@ class Norm(AbstractSubset):
         names = [f"{layer}.{name}" for layer, module in layers.items() for name, _ in module.named_parameters()]
         if not names:
             raise ConfigError(
-                "subset=norm trains norm layers, but this network has none. Use an arch.norm that is not none, or subset=last."
+                "subset=norm trains norm layers, but this network has none. "
+                "Use subset=last, or an architecture with norm layers, such as arch=vgg with arch.norm=batch."
             )
         return dict.fromkeys(names, True)
 
