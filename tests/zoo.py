@@ -30,8 +30,11 @@ EDGES = torch.tensor([[0, 1, 1, 2, 2, 0, 2, 3, 3, 4], [1, 0, 2, 1, 0, 2, 3, 2, 4
 """Of the task ``graph``: a triangle 0 1 2 with the tail 2 3 4, and a node by itself."""
 
 IMAGES = ("8", "28", "32")
+STEPS = ("steps", "each step")
 NO_NORM = {"norm": "subset=norm trains norm layers, but this network has none. "}
 FEW = ("data.n_train=100", "data.n_test=40")
+COPIED = ("data=copy", "data.length=3", "data.items=2", *FEW)
+SLOW = ("data=sequential_digits", *FEW)
 ONE_BLOCK = {"middle": "subset=middle needs two blocks or more below the head, but there is: "}
 
 
@@ -63,6 +66,12 @@ def numbered(name: str, n: int) -> list[str]:
 
 ZOO = {
     "alexnet": Row([*numbered("conv", 5), "flatten"], {"width": 8}, refuses=NO_NORM),
+    "autoencoder": Row(
+        ["encoder1", "encoder2", "code"],
+        {"width": 4, "bottleneck": 6},
+        tasks=(*IMAGES, "rebuilt"),
+        refuses=NO_NORM,
+    ),
     "conv_pool": Row(
         ["conv1"],
         {"width": 6, "contrast": 0.1, "two_sided": True, "pool": "root", "norm": "batch"},
@@ -72,6 +81,9 @@ ZOO = {
         ["stem", "block1_1", "transition1", "block2_1", "transition2", "block3_1", "norm", "pool"],
         {"depth": 10, "growth": 4},
     ),
+    "gat": Row(["layer1", "attend"], {"width": 8, "heads": 2}, tasks=("graph",), refuses=NO_NORM, words=("data=karate",)),
+    "gcn": Row(["layer1", "propagate"], {"width": 8}, tasks=("graph",), refuses=NO_NORM | ONE_BLOCK, words=("data=karate",)),
+    "gru": Row(["layer1", "readout"], {"width": 6}, tasks=STEPS, refuses=NO_NORM | ONE_BLOCK, words=COPIED),
     "highway": Row(
         ["stem", "block1_1", "block1_2", "pool1", "block2_1", "pool2", "block3_1", "pool3", "flatten"],
         {"form": "convolutional", "depth": 4, "width": 6, "activation": "tanh", "norm": "batch"},
@@ -81,6 +93,8 @@ ZOO = {
         {"width": 8},
     ),
     "lenet": Row(["conv1", "conv2", "fc1", "fc2"], tasks=("28", "32"), refuses=NO_NORM, words=("data.resize=12", *FEW)),
+    "lstm": Row(["layer1", "readout"], {"width": 6}, tasks=STEPS, refuses=NO_NORM | ONE_BLOCK, words=COPIED),
+    "minimal_rnn": Row(["layer1", "readout"], {"width": 6}, tasks=STEPS, refuses=NO_NORM | ONE_BLOCK, words=SLOW),
     "mixer": Row(["patches", "block1", "block2", "norm", "pool"], {"depth": 2, "width": 12}),
     "mlp": Row(
         ["flatten", "hidden1", "hidden2"],
@@ -92,11 +106,36 @@ ZOO = {
         {"depth": 5, "width": 8, "padding": "circular", "halve": "max"},
         refuses=NO_NORM,
     ),
+    "relation": Row(
+        ["pairs", "g1", "pool", "f1"],
+        {"width": 6, "g_depth": 1},
+        tasks=("steps",),
+        refuses=NO_NORM,
+        words=("data=relations", *FEW),
+    ),
     "resnet": Row(["stem", "block1_1", "block2_1", "block3_1", "pool"], {"depth": 8, "width": 4}),
+    "rnn": Row(["layer1", "readout"], {"width": 6, "cell": "gated"}, tasks=STEPS, refuses=NO_NORM | ONE_BLOCK, words=SLOW),
     "saxe": Row(["layer1", "layer2"], {"widths": [3, 4], "kernels": 3, "pools": 2, "filters": "local"}, refuses=NO_NORM),
+    "tcn": Row(
+        ["stem", *numbered("block", 3), "skips", "readout"],
+        {"width": 6, "depth": 3, "skip": 4, "norm": "batch"},
+        tasks=STEPS,
+        words=SLOW,
+    ),
     "torchvision": Row(
         ["rgb", "conv1_0", *(f"stage{s}_{k}" for s, n in ((2, 4), (3, 8), (4, 4)) for k in range(n)), "conv5_0"],
         {"name": "shufflenet_v2_x0_5"},
+    ),
+    "transformer": Row(
+        ["stem", "block1", "block2", "norm", "readout"],
+        {"width": 6, "depth": 2, "heads": 2, "positions": "learned"},
+        tasks=STEPS,
+        words=SLOW,
+    ),
+    "unet": Row(
+        ["contract1", "contract2", "bottom", "flatten"],
+        {"width": 4, "norm": "batch"},
+        tasks=(*IMAGES, "rebuilt"),
     ),
     "vgg": Row(
         [f"block{name}" for name in ("1_1", "2_1", "3_1", "3_2", "4_1", "4_2", "5_1", "5_2")] + ["flatten", "fc1", "fc2"],

@@ -42,7 +42,7 @@ def settled(scores):
 
 def test_the_battery_covers_every_registered_part():
     assert part_names("arch") == list(ZOO)
-    assert len(ZOO) == 15
+    assert len(ZOO) == 26
     assert len(POLICIES) == 17
 
 
