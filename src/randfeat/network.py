@@ -121,10 +121,13 @@ def _zeros(tensor: Tensor, device: str) -> Tensor:
 
 
 def connect(net: nn.Module, edges: Tensor) -> None:
-    """Give the edges (2, E) of the data's graph to every layer that has a buffer ``edges`` for them."""
+    """Give the edges (2, E) of the data's graph to every layer that has a buffer ``edges`` for them, to each its own copy.
+
+    A tensor that two layers share goes by the name of the first alone.
+    """
     for module in net.modules():
         if "edges" in dict(module.named_buffers(recurse=False)):
-            module.register_buffer("edges", edges)
+            module.register_buffer("edges", edges.clone())
 
 
 def blocks(net: Network) -> dict[str, list[str]]:
