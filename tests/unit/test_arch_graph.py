@@ -22,6 +22,8 @@ LINKED = np.eye(NODES)
 LINKED[tuple(EDGES.numpy())] = 1
 A_HAT = LINKED / np.sqrt(np.outer(LINKED.sum(0), LINKED.sum(0)))
 
+KARATE = "Use data=karate (built in)."
+
 
 def build(part, **settings):
     net = make_part("arch", {"part": part, **settings}).build(TASK).eval()
@@ -159,12 +161,12 @@ def test_every_layer_has_edges_of_its_own():
         (
             {"part": "gcn"},
             Task((1, 8, 8), 10),
-            "arch=gcn needs a graph, but the data are images of 8x8. Use data=karate (built in).",
+            "arch=gcn needs a graph, but the data are images of 8x8. " + KARATE,
         ),
         (
             {"part": "gat"},
             Task((20,), 2),
-            "arch=gat needs a graph, but the data are vectors of 20. Use data=karate (built in).",
+            "arch=gat needs a graph, but the data are vectors of 20. " + KARATE,
         ),
         (
             {"part": "gat", "width": 12},
