@@ -9,11 +9,14 @@ from torch.func import functional_call, vmap
 
 from randfeat.errors import ConfigError
 from randfeat.init import draw
+from randfeat.model import fresh_buffers
 from randfeat.network import connect
+from randfeat.probe.jacobian import jacobians
 from randfeat.registry import make_part
 from randfeat.seeds import stream
 from randfeat.typing import Task
 
+CPU = torch.device("cpu")
 NODES, CHANNELS, CLASSES = 9, 5, 3
 TASK = Task((NODES, CHANNELS), CLASSES, (NODES,), is_graph=True)
 PAIRS = np.array([(0, 1), (0, 2), (1, 2), (2, 3), (3, 4), (0, 5), (5, 6), (6, 7)])  # node 8 has no neighbour
@@ -185,3 +188,12 @@ def test_what_does_not_fit_is_refused_in_words(settings, task, text):
     with pytest.raises(ConfigError) as error:
         make_part("arch", settings).build(task)
     assert str(error.value) == text
+
+
+def test_the_jacobian_of_a_linear_network_s_scores_is_that_of_all_nodes_together():
+    net, x = build("gcn", width=4, activation="identity"), inputs()
+    weights = weights_of(net)
+    through = weights["head.weight"].numpy() @ weights["layer1.linear.weight"].numpy()
+    expected = np.kron(A_HAT @ A_HAT, through)
+    found = dict(jacobians(net, weights, x, fresh_buffers(net, CPU, torch.float64), NODES * CLASSES))["input"]
+    np.testing.assert_allclose(found[0].numpy(), expected, rtol=1e-11, atol=1e-13)

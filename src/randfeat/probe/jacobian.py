@@ -60,7 +60,7 @@ def jacobians(net: Network, weights: Weights, x: Tensor, buffers: Weights, n_out
     for name, unit in units(net, weights, buffers).items():
         z, pulls[above] = vjp(unit, z)  # type: ignore[misc]  # no third value without has_aux
         above = name
-    J = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)[:n_outputs].repeat(len(x), 1)
+    J = torch.eye(n_outputs, z[0].numel(), dtype=z.dtype, device=z.device).repeat(len(x), 1).view_as(z)
     yield above, J.view(len(x), n_outputs, -1)
     for name, pull in reversed(pulls.items()):
         (J,) = pull(J)
