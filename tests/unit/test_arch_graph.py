@@ -11,6 +11,7 @@ from randfeat.errors import ConfigError
 from randfeat.init import draw
 from randfeat.model import fresh_buffers
 from randfeat.network import connect
+from randfeat.probe.distances import distances
 from randfeat.probe.jacobian import jacobians
 from randfeat.registry import make_part
 from randfeat.seeds import stream
@@ -197,3 +198,10 @@ def test_the_jacobian_of_a_linear_network_s_scores_is_that_of_all_nodes_together
     expected = np.kron(A_HAT @ A_HAT, through)
     found = dict(jacobians(net, weights, x, fresh_buffers(net, CPU, torch.float64), NODES * CLASSES))["input"]
     np.testing.assert_allclose(found[0].numpy(), expected, rtol=1e-11, atol=1e-13)
+
+
+def test_one_graph_has_no_distances_between_rows():
+    net = build("gcn", width=4)
+    readings = distances(net, weights_of(net), inputs())
+    assert np.isnan(list(readings.values())).all()
+    assert {name.partition("/")[2] for name in readings} == {"input", "layer1", "propagate", "head"}
