@@ -12,7 +12,7 @@ from randfeat.places import PLACES, data_folder, whereabouts
 from randfeat.registry import part_names
 from tests.reference import data_files
 
-TORCHVISION = sorted(PLACES.keys() - {"norb"})
+TORCHVISION = sorted(PLACES.keys() - {"norb", "planetoid"})
 
 
 def test_the_folder_given_comes_first_then_the_environment_then_the_cache(monkeypatch):
@@ -27,17 +27,12 @@ def test_the_folder_given_comes_first_then_the_environment_then_the_cache(monkey
 
 def test_every_part_has_whereabouts(tmp_path):
     words = {name: whereabouts(name, tmp_path) for name in part_names("data")}
-    assert {name for name, word in words.items() if word == "built in"} == {
-        "adding",
-        "blobs",
-        "copy",
-        "digits",
-        "previous",
-        "sequential_digits",
-    }
+    built_in = {"adding", "blobs", "copy", "digits", "karate", "previous", "relations", "sequential_digits"}
+    assert {name for name, word in words.items() if word == "built in"} == built_in
     assert {name for name, word in words.items() if word == "yours (data.path)"} == {"imagefolder", "npz"}
     assert {name for name, word in words.items() if word == "not on disk (downloads on first use)"} == set(TORCHVISION)
     assert words["norb"] == "not on disk (put norb/smallnorb-*-dat.mat and -cat.mat there)"
+    assert words["planetoid"] == "not on disk (put planetoid/ind.cora.* or graphs/cora.npz there)"
 
 
 def test_a_part_that_is_not_ours_is_from_another_package(tmp_path):

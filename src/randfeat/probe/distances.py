@@ -42,13 +42,13 @@ def preserved(before: Vector, after: Vector) -> dict[str, float]:
     """How well distances survive: correlation of the pairs' distances, of their ranks, and the mean of log(after / before).
 
     1, 1 and 0 where a map keeps all distances. The logarithm is over the pairs with both distances above zero. A
-    correlation is nan where all distances are equal.
+    correlation is nan where all distances are equal; of one row, which has no pair, all are.
     """
     from scipy.stats import pearsonr, spearmanr
 
     both = (before > 0) & (after > 0)
     ratio = float(np.log(after[both] / before[both]).mean()) if both.any() else math.nan
-    if not np.isfinite(after).all() or before.min() == before.max() or after.min() == after.max():
+    if not len(before) or not np.isfinite(after).all() or before.min() == before.max() or after.min() == after.max():
         return {"distance_pearson": math.nan, "distance_spearman": math.nan, "distance_ratio": ratio}
     return {
         "distance_pearson": float(pearsonr(before, after).statistic),
