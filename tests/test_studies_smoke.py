@@ -22,9 +22,15 @@ OF_RUNS = [name for name, folder in studies().items() if load_plan(folder).arms]
 
 
 def tiny(spec):
-    """The same parts and settings on a few digits of the same size, for an epoch."""
-    side = {"resize": spec.data.task.shape[-1]} if len(spec.data.task.shape) == 3 else {}
-    few = {"part": "digits", "n_train": 100, "n_test": 30, "val_share": spec.data.val_share, **side}
+    """The same parts and settings for an epoch, on a few digits of the same size, or as sequences, or on a small graph."""
+    task = spec.data.task
+    few = {"part": "digits", "n_train": 100, "n_test": 30, "val_share": spec.data.val_share}
+    if task.kind == "images":
+        few |= {"resize": task.shape[-1]}
+    if task.kind == "sequences":
+        few |= {"part": "sequential_digits"}
+    if task.kind == "graph":
+        few = {"part": "karate"}
     solver = dataclasses.replace(spec.solver, epochs=1) if spec.solver.fits_everything else spec.solver
     return dataclasses.replace(spec, data=make_part("data", few), solver=solver)
 
