@@ -35,7 +35,6 @@ NAMES = [
     "hanin2018_gradients",
     "rosenfeld2018_fraction",
     "saxe2011_random_weights",
-    "zoo_priors",
 ]
 OF_PROBES = ["glorot2010_variance", "hanin2018_gradients"]
 RUNS = """\
