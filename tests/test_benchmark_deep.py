@@ -1,7 +1,8 @@
 """The benchmark of deep networks runs at a toy size and finds what it says that it measures."""
 
 import pytest
-from test_benchmarks import figures
+
+from tests.test_benchmarks import figures
 
 
 @pytest.mark.slow

@@ -198,7 +198,7 @@ def test_ls_lists_every_part_in_one_line(randfeat):
         "all", "bias", "block", "combination", "first", "first_k", "fraction", "head", "last", "last_k", "layer", "middle",
         "none", "norm", "order", "patterns", "weights",
     ]  # fmt: skip
-    assert "[built in]" in randfeat("ls", "data").stdout.splitlines()[3]
+    assert "[built in]" in randfeat("ls", "data").stdout.splitlines()[5]
 
 
 @pytest.mark.parametrize("more", [["twin.epochs=1"], pytest.param([], marks=pytest.mark.slow)])

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from randfeat.errors import ConfigError, did_you_mean, listing, some
+from randfeat.errors import ConfigError, did_you_mean, some
 from randfeat.typing import Kind, Task
 
 SMALL = 2**21
@@ -32,6 +32,12 @@ ANSWERING: dict[Kind, tuple[str, ...]] = {
     "graph": ("gat", "gcn"),
 }
 """Architectures that give as many answers as rows of a kind may have."""
+
+SCORING: dict[Kind, tuple[str, ...]] = ANSWERING | {
+    "images": ("mlp", "resnet", "vgg"),
+    "sequences": (*ANSWERING["sequences"], "mlp"),
+}
+"""Usual ones where a row has one answer."""
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm, nn.modules.instancenorm._InstanceNorm)
 
@@ -80,8 +86,14 @@ def check_answers(given: torch.Size, task: Task) -> None:
     if answers != task.answers:
         raise ConfigError(
             f"the data ask for {_times(task.answers)} for each row, and this network gives {_times(answers)}. "
-            f"Use {listing(f'arch={name}' for name in ANSWERING[task.kind])}."
+            f"Use {fitting(task)}."
         )
+
+
+def fitting(task: Task) -> str:
+    """Architectures for a task, as words."""
+    *names, last = (f"arch={name}" for name in sorted((ANSWERING if task.answers else SCORING)[task.kind]))
+    return f"{', '.join(names)} or {last}" if names else last
 
 
 def _times(answers: tuple[int, ...]) -> str:

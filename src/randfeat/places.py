@@ -26,7 +26,7 @@ UNREADABLE = (
 )
 """What torch and torchvision raise on truncated or altered files."""
 
-BUILT_IN = ("adding", "blobs", "copy", "digits", "karate", "previous", "sequential_digits")
+BUILT_IN = ("adding", "blobs", "copy", "digits", "karate", "previous", "relations", "sequential_digits")
 YOURS = ("imagefolder", "npz")
 
 

@@ -32,11 +32,14 @@ PARTS = [
     "norb",
     "npz",
     "previous",
+    "relations",
     "sequential_digits",
     "sequential_mnist",
     "stl10",
     "svhn",
 ]
+GRAPHS = ["karate", "planetoid"]
+"""One row, the same in every split: tests/unit/test_data_graph.py has what holds for them."""
 SEED = 5
 
 
@@ -81,6 +84,7 @@ def case(request, tmp_path_factory):
         "imagefolder": _imagefolder,
         "npz": _npz,
         "previous": _previous,
+        "relations": _relations,
         "sequential_digits": _digits,
     }
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -127,6 +131,10 @@ def _previous(folder):
     return _own_rows({"length": 9, "symbols": 4, "variable": True, "rows": 90, "test_rows": 50, "draw": 3}, "previous")
 
 
+def _relations(folder):
+    return _own_rows({"objects": 3, "rows": 90, "test_rows": 50, "draw": 3}, "relations")
+
+
 def _own_rows(own, name):
     """What these rows have to be is checked row by row where the part is tested by itself."""
     raw = make_part("data", {"part": name} | own).read(Path())
@@ -154,8 +162,8 @@ def rows(examples_or_x, y=None):
 
 
 def test_the_battery_covers_every_registered_part():
-    assert part_names("data") == PARTS
-    assert len(PARTS) == 17
+    assert part_names("data") == sorted([*PARTS, *GRAPHS])
+    assert len(PARTS) == 18
 
 
 def test_read_gives_the_rows_of_the_files_in_their_order(case):
@@ -170,7 +178,7 @@ def test_the_task_is_the_shape_and_the_answers_of_the_rows(case):
     assert data.task.kind == case.kind
     for examples in (data.train, data.val, data.test):
         assert examples.x.shape[1:] == data.task.shape
-        assert examples.x.dtype == (torch.float32 if case.name in ("adding", "blobs") else torch.uint8)
+        assert examples.x.dtype == (torch.float32 if case.name in ("adding", "blobs", "relations") else torch.uint8)
         assert examples.y_N.dtype == (torch.float32 if case.name == "adding" else torch.int64)
 
 

@@ -16,6 +16,7 @@ from randfeat.report.comparison import comparison
 from randfeat.report.diff import diff
 from randfeat.report.frame import frame
 from randfeat.report.sides import Side
+from randfeat.report.tables import summarise
 from randfeat.seeds import stream
 from randfeat.typing import Task
 from tests.making import a_record, a_spec
@@ -80,6 +81,21 @@ def test_a_comparison_shows_the_share_explained_beside_the_twin_s():
     shown = comparison([numbered(0.25, 0.7)], [numbered(0.75, 0.3, "all")]).set_index("")
     assert shown.loc["test explained"].tolist() == ["0.25", "0.75", "-0.5"]
     assert "test explained" not in comparison([a_record()], [None]).set_index("").index
+
+
+def test_the_share_kept_is_of_accuracies_of_classes_alone():
+    assert comparison([numbered(0.25, 0.7)], [numbered(0.75, 0.3, "all")]).set_index("").loc["kept %"].tolist() == ["-", "", ""]
+    of_numbers = [numbered(0.25, 0.7), numbered(0.75, 0.3, "all")]
+    assert summarise(frame(of_numbers), metric="test/accuracy", where=["subset=last"])["kept"].isna().all()
+
+
+def test_a_table_shows_the_share_explained_where_all_its_answers_are_numbers():
+    of_numbers = [numbered(0.25, 0.7), numbered(0.75, 0.3, "all")]
+    (line,) = summarise(frame(of_numbers), where=["subset=last"]).to_dict("records")
+    assert (line["test/explained"], line["twin test/explained"], line["gap test/explained"]) == (0.25, 0.75, -0.5)
+    mixed = frame([*of_numbers, a_record(a_spec(arch="mlp"))])
+    assert "test/accuracy" in summarise(mixed)
+    assert summarise(mixed, where=["arch=vgg", "subset=last"])["test/explained"].tolist() == [0.25]
 
 
 @pytest.mark.parametrize(("b", "worse"), [(0.2, True), (0.3, False)])

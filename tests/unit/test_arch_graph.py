@@ -177,11 +177,11 @@ def test_every_layer_has_edges_of_its_own():
             TASK,
             "arch.width of a gat must be a multiple of arch.heads, got 12 and 8. Use arch.width=16, or arch.concat=false.",
         ),
-        ({"part": "vgg"}, TASK, "arch=vgg needs images, but the data are a graph of 9 nodes. Use arch=gat, arch=gcn."),
+        ({"part": "vgg"}, TASK, "arch=vgg needs images, but the data are a graph of 9 nodes. Use arch=gat or arch=gcn."),
         (
             {"part": "mlp"},
             TASK,
-            "the data ask for 9 answers for each row, and this network gives one answer. Use arch=gat, arch=gcn.",
+            "the data ask for 9 answers for each row, and this network gives one answer. Use arch=gat or arch=gcn.",
         ),
     ],
 )

@@ -210,12 +210,21 @@ def test_weights_lie_in_linear_layers_of_all_gates_whose_rows_a_fraction_takes(c
 
 @pytest.mark.parametrize(
     ("case", "count"),
-    [("basic", 128 * 257), ("gated", 2 * 128 * 257), ("lstm", 131_584), ("gru", 3 * 128 * 257), ("minimal", 128 * 386)],
+    [
+        ("basic", 128 * 257),
+        ("gated", 2 * 128 * 257),
+        ("lstm", 4 * 128 * 257),
+        ("gru", 3 * 128 * 257),
+        ("minimal", 128 * 386),
+    ],
 )
 def test_a_layer_has_the_documented_number_of_parameters(case, count):
-    """An LSTM of 128 units on 128 inputs: the number that Keras prints for it."""
+    """128 units on 128 inputs; torch's own modules have a second bias for each gate."""
     net = net_of(case, Task((7, 128), 2), width=128)
     assert sum(t.numel() for t in net.get_submodule("layer1").parameters()) == count
+    if case in TORCH:
+        theirs = dict(TORCH[case](128, 128, device="meta").named_parameters())
+        assert sum(t.numel() for name, t in theirs.items() if name != "bias_hh_l0") == count
 
 
 def test_laws_that_look_at_rows_draw_recurrent_weights_as_those_of_an_attention():
@@ -230,7 +239,10 @@ def test_laws_that_look_at_rows_draw_recurrent_weights_as_those_of_an_attention(
 @pytest.mark.parametrize(
     ("task", "text"),
     [
-        (Task((1, 8, 8), 10), "but the data are images of 8x8. Use data=sequential_digits, or arch=autoencoder, arch=unet."),
+        (
+            Task((1, 8, 8), 10),
+            "but the data are images of 8x8. Use data=sequential_digits, or arch=mlp, arch=resnet or arch=vgg.",
+        ),
         (Task((5,), 2), "but the data are vectors of 5. Use data=sequential_digits, or arch=mlp."),
         (Task((5, 3), 2, (5,), is_graph=True), "but the data are a graph of 5 nodes. Use data=sequential_digits, or arch=g"),
     ],

@@ -69,13 +69,13 @@ def test_its_parameters_are_those_of_its_layers():
     [
         (
             Task((1, 8, 8), 10),
-            "arch=relation needs rows of objects, sequences, but the data are images of 8x8. "
-            "Use arch=autoencoder, arch=unet, or data=relations.",
+            "arch=relation needs sequences, but the data are images of 8x8. "
+            "Use data=relations, or arch=mlp, arch=resnet or arch=vgg.",
         ),
         (
             Task((4, 5), 3, (4,)),
             "the data ask for 4 answers for each row, and this network gives one answer. "
-            "Use arch=gru, arch=lstm, arch=minimal_rnn, arch=rnn, arch=tcn, arch=transformer.",
+            "Use arch=gru, arch=lstm, arch=minimal_rnn, arch=rnn, arch=tcn or arch=transformer.",
         ),
     ],
 )

@@ -165,18 +165,15 @@ def test_every_layer_is_a_layer_of_the_network():
     assert list(layers(Saxe(**TWO, filters="local").build(TASK))) == ["layer1.conv", "layer2.conv", "head"]
 
 
+NEEDS = "arch=saxe with these kernels and pools needs images of {}x{} or more, but they are 9x11. "
+
+
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"kernels": 10}, "arch=saxe needs images of 10x10 or more, but they are 9x11. Use data.resize=10."),
-        (
-            {"kernels": 3, "pools": 8},
-            "arch.pools has 8 for layer 1, more than its map of 7x9. Use 7 or less there, or larger images (data.resize).",
-        ),
-        (
-            {"kernels": [3, 6], "pools": 3},
-            "arch.kernels has 6 for layer 2, more than its map of 5x7. Use 5 or less there, or larger images (data.resize).",
-        ),
+        ({"kernels": 10}, NEEDS.format(14, 14) + "Use data.resize=14, or arch.kernels=[4] arch.pools=[3]."),
+        ({"strides": 3}, NEEDS.format(20, 20) + "Use data.resize=20."),
+        ({"kernels": [3, 6], "pools": 3}, NEEDS.format(12, 12) + "Use data.resize=12."),
         (
             {"widths": [8, 8, 8], "kernels": [3, 3]},
             "arch.widths, arch.kernels, arch.strides, arch.pools and arch.pool_strides have 3, 2, 1, 1, 1 numbers. "
@@ -193,3 +190,13 @@ def test_what_does_not_fit_is_an_error_that_says_what_would(settings, text):
     with pytest.raises(ConfigError) as error:
         Saxe(**settings).build(TASK)
     assert str(error.value) == text
+
+
+@pytest.mark.parametrize(
+    ("settings", "side"),
+    [({}, 12), ({"kernels": 4, "pools": 3}, 6), ({"kernels": [3, 2], "pools": [2, 3], "strides": 2, "pool_strides": 3}, 35)],
+)
+def test_the_size_that_is_asked_for_is_the_smallest_that_does(settings, side):
+    assert Saxe(**settings).build(Task((1, side, side), 3)).head.in_features == 16
+    with pytest.raises(ConfigError, match=f"needs images of {side}x{side} or more"):
+        Saxe(**settings).build(Task((1, side - 1, side), 3))

@@ -151,11 +151,12 @@ def test_a_block_of_the_published_width_has_as_many_parameters_as_torch_s():
     assert n_parameters(net.get_submodule("block1")) == n_parameters(theirs) == 3_152_384
 
 
-def test_as_gpt_2_it_has_its_parameters_but_for_the_symbols():
+def test_in_the_sizes_of_gpt_2_it_has_as_many_parameters_as_its_layers():
+    """A block: 4 width**2 + 4 width of the attention, 8 width**2 + 5 width of the perceptron, 2 norms of 2 width."""
     net = net_of(Task((1024, 1), 2), depth=12, width=768, heads=12, positions="learned")
-    published, symbols = 124_439_808, 50_257 * 768
-    stem, head = 768 + 768, 768 * 2 + 2
-    assert n_parameters(net) - stem - head == published - symbols == 85_842_432
+    stem, positions, norm, head = 2 * 768, 1024 * 768, 2 * 768, 2 * 768 + 2
+    assert n_parameters(net.get_submodule("block1")) == 12 * 768**2 + 13 * 768
+    assert n_parameters(net) == stem + positions + 12 * (12 * 768**2 + 13 * 768) + norm + head
 
 
 def n_parameters(module):

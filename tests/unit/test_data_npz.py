@@ -313,3 +313,27 @@ def test_a_fifth_of_rows_with_numbers_is_held_out_like_any(tmp_path):
     assert sorted(together[:, 0].tolist()) == y.tolist()
     x = torch.from_numpy(arrays()["x_train"].astype(np.float32))
     assert torch.equal(data.test.x, x[data.test.y_N[:, 0].long()])
+
+
+@pytest.mark.parametrize(("k", "dtype"), [(2, np.float32), (3, np.float64), (50, np.float64)])
+def test_labels_of_a_floating_point_type_are_refused_and_of_shape_n_1_they_are_numbers(k, dtype, tmp_path):
+    y = {f"y_{split}": (np.arange(n) % k).astype(dtype) for split, n in (("train", 100), ("test", 12))}
+    x = np.zeros((100, 5))
+    file = saved(tmp_path, x_train=x, **y)
+    with pytest.raises(DataError) as error:
+        _ = Npz(path=str(file)).task
+    assert str(error.value) == (
+        f"data=npz: {file}: y_train holds only the whole numbers 0 to {k - 1}, as {np.dtype(dtype)}. Save y_train and y_test as"
+        " integers for classes, or of shape N,1 for numbers."
+    )
+    file = saved(tmp_path, x_train=x, **{key: labels[:, None] for key, labels in y.items()})
+    assert Npz(path=str(file)).task == Task((5,), 1, numbers=True)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [np.arange(102) % 51, np.arange(60) % 31, np.arange(60) % 3 + 1, np.arange(60) % 3 / 2, np.arange(60) % 3 - 1],
+)
+def test_other_floating_point_answers_with_one_axis_are_numbers(y, tmp_path):
+    file = saved(tmp_path, x_train=np.zeros((len(y), 5)), y_train=y.astype(float), y_test=np.arange(12.0))
+    assert Npz(path=str(file)).task == Task((5,), 1, numbers=True)

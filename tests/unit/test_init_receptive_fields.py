@@ -303,7 +303,12 @@ def test_a_network_that_the_law_cannot_fill_is_refused(arch, settings, message):
         (
             normal(6, 4),
             {},
-            "init=receptive_fields needs images, but a row of these data is a vector of 4 numbers. Use init=class_differences.",
+            "init=receptive_fields needs images, but a row of these data has 4 numbers. Use init=class_differences.",
+        ),
+        (
+            normal(6, 5, 2),
+            {},
+            "init=receptive_fields needs images, but a row of these data has 5 x 2 numbers. Use init=class_differences.",
         ),
         (
             normal(6, 1, 9, 6),

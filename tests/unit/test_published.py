@@ -181,9 +181,12 @@ def test_glob_sees_a_collection_where_it_is_named():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("wrn_28_10", "conf=wrn_28_10 is unknown. Did you mean 'published/wrn_28_10'? Recipes: bn_only, "),
-        ("lenet_5", "conf=lenet_5 is unknown. Did you mean 'published/lenet_5'? Recipes: bn_only, "),
-        ("published/wrn_2810", "conf=published/wrn_2810 is unknown. Did you mean 'published/wrn_28_10'? Recipes: bn_only, "),
+        ("wrn_28_10", "conf=wrn_28_10 is unknown. Did you mean 'published/wrn_28_10'? Recipes: autoencoder, "),
+        ("lenet_5", "conf=lenet_5 is unknown. Did you mean 'published/lenet_5'? Recipes: autoencoder, "),
+        (
+            "published/wrn_2810",
+            "conf=published/wrn_2810 is unknown. Did you mean 'published/wrn_28_10'? Recipes: autoencoder, ",
+        ),
     ],
 )
 def test_a_recipe_s_name_without_its_collection_is_suggested(name, message):

@@ -8,8 +8,8 @@ from typing import Literal
 
 from torch import nn
 
-from randfeat.errors import ConfigError, listing
-from randfeat.network import ANSWERING, Network
+from randfeat.errors import ConfigError
+from randfeat.network import Network, fitting
 from randfeat.part import Part
 from randfeat.typing import Task
 
@@ -55,11 +55,6 @@ def described(task: Task) -> str:
         "sequences": f"sequences of {n} steps of {channels}",
         "graph": f"a graph of {n} nodes",
     }[task.kind]
-
-
-def fitting(task: Task) -> str:
-    """Architectures for a task, as words."""
-    return listing(f"arch={name}" for name in ANSWERING[task.kind])
 
 
 def convolution(channels: int, maps: int, size: int, stride: int, norm: Norm) -> nn.Conv2d:

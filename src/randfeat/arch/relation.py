@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from randfeat.arch.activation import ACTIVATIONS, Activation
-from randfeat.arch.base import AbstractArch, described, fitting
-from randfeat.errors import ConfigError
+from randfeat.arch.base import AbstractArch
+from randfeat.arch.sequences import sequence_shape
 from randfeat.network import Network, chain
 from randfeat.part import setting
 from randfeat.registry import register
@@ -43,12 +43,7 @@ class Relation(AbstractArch):
 
     def build(self, task: Task) -> Network:
         """See :meth:`AbstractArch.build`. Needs sequences with one answer each."""
-        if task.kind != "sequences":
-            raise ConfigError(
-                f"{self.title()} needs rows of objects, sequences, but the data are {described(task)}. Use {fitting(task)}, "
-                "or data=relations."
-            )
-        channels = task.shape[1]
+        _, channels = sequence_shape(self, task, data="relations")
         with torch.device("meta"):
             units: dict[str, nn.Module] = {"pairs": Pairs(), "g1": self._layer(2 * channels)}
             for k in range(2, self.g_depth + 1):

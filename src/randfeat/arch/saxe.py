@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -56,13 +56,12 @@ class Saxe(AbstractArch):
 
     def build(self, task: Task) -> Network:
         """See :meth:`AbstractArch.build`."""
-        channels, *sides = self.image_shape(task, at_least=self.kernels[0] if self.kernels else 1)
+        channels, *sides = self.image_shape(task)
+        self._check_windows(sides)
         units: dict[str, nn.Sequential] = {}
         with torch.device("meta"):
             for k, (maps, kernel, stride, pool, pool_stride) in enumerate(self._layers(), start=1):
-                self._check_window("kernels", k, kernel, sides)
                 places = [(side - kernel) // stride + 1 for side in sides]
-                self._check_window("pools", k, pool, places)
                 conv = self._conv(channels, maps, kernel, stride, places)
                 conv.code = nn.Identity() if self.root else Square()
                 conv.pool = Pool("root" if self.root else "sum", (pool, pool), (pool_stride, pool_stride), 0)
@@ -82,12 +81,25 @@ class Saxe(AbstractArch):
             )
         return list(zip(*(numbers * (depth // len(numbers)) for numbers in lists), strict=True))
 
-    def _check_window(self, name: str, layer: int, size: int, sides: list[int]) -> None:
-        if size > min(sides):
-            raise ConfigError(
-                f"arch.{name} has {size} for layer {layer}, more than its map of {sides[0]}x{sides[1]}. "
-                f"Use {min(sides)} or less there, or larger images (data.resize)."
-            )
+    def _least_side(self) -> int:
+        """Of images of which every window has one place or more."""
+        side = 1
+        for _, kernel, stride, pool, pool_stride in reversed(self._layers()):
+            side = kernel + (pool - 1 + (side - 1) * pool_stride) * stride
+        return side
+
+    def _check_windows(self, sides: list[int]) -> None:
+        least, smallest = self._least_side(), min(sides)
+        if smallest >= least:
+            return
+        half = max(1, smallest // 2)
+        fewer = replace(self, kernels=(half,), pools=(max(1, half - 1),))
+        fits = len(self._layers()) == 1 and fewer._least_side() <= smallest
+        smaller = f", or arch.kernels=[{half}] arch.pools=[{fewer.pools[0]}]" if fits else ""
+        raise ConfigError(
+            f"{self.title()} with these kernels and pools needs images of {least}x{least} or more, but they are "
+            f"{sides[0]}x{sides[1]}. Use data.resize={least}{smaller}."
+        )
 
     def _conv(self, channels: int, maps: int, kernel: int, stride: int, places: list[int]) -> EncodedConv2d | LocalConv2d:
         if self.filters == "local":

@@ -6,24 +6,24 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from randfeat.arch.base import AbstractArch, described, fitting
+from randfeat.arch.base import AbstractArch, described
 from randfeat.errors import ConfigError
+from randfeat.network import fitting
 from randfeat.typing import Task
 
 Steps = Literal["last", "mean"]
 """The setting ``readout``: the last step, or as many of the last as have an answer; or the mean over all steps."""
 
 
-def sequence_shape(arch: AbstractArch, task: Task) -> tuple[int, int]:
-    """(steps, channels) of the task's sequences.
+def sequence_shape(arch: AbstractArch, task: Task, data: str = "sequential_digits") -> tuple[int, int]:
+    """(steps, channels) of the task's sequences; ``data`` are some that would do.
 
     Raises:
         ConfigError: the rows are no sequences.
     """
     if task.kind != "sequences":
         raise ConfigError(
-            f"{arch.title()} needs sequences, but the data are {described(task)}. "
-            f"Use data=sequential_digits, or {fitting(task)}."
+            f"{arch.title()} needs sequences, but the data are {described(task)}. Use data={data}, or {fitting(task)}."
         )
     steps, channels = task.shape
     return steps, channels

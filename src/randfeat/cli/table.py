@@ -17,7 +17,10 @@ def table(
     results: Annotated[Path | None, typer.Option(help="The same as FOLDER.")] = None,
     rows: Annotated[str | None, typer.Option(help="Settings to group by: a,b.", show_default="what differs")] = None,
     cols: Annotated[str | None, typer.Option(help="A setting whose values become columns.")] = None,
-    metric: Annotated[str, typer.Option(help="A metric or a cost.")] = "test/accuracy",
+    metric: Annotated[
+        str | None,
+        typer.Option(help="A metric or a cost.", show_default="test/accuracy; test/explained where answers are numbers"),
+    ] = None,
     where: Annotated[list[str] | None, typer.Option(help="arch=vgg, seeds.weights<3, ... All have to hold.")] = None,
     format: Annotated[
         Format | None, typer.Option(help="csv and parquet keep every digit.", show_default="the output's, or rich")

@@ -28,6 +28,9 @@ from randfeat.typing import Examples, Task
 
 TRAIN_KEYS = {"x_train", "y_train"}
 ALL_KEYS = TRAIN_KEYS | {"x_test", "y_test"}
+MOST_CLASSES = 50
+"""Of floating-point answers that look like labels."""
+
 UNREADABLE = (EOFError, LookupError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
@@ -39,7 +42,8 @@ class Npz(AbstractData):
     Images are uint8 with axes N,H,W or N,H,W,C or N,C,H,W and C in {1, 3}; vectors are numbers with axes N,D, and sequences
     are numbers of any type but uint8 with axes N,T,C (steps, channels), both kept as float32. Labels are whole numbers
     from 0 to K - 1 with axis N, each class among the training rows. Where y is of a floating-point type, with axes N or N,K,
-    its numbers are what is asked for, in their own units: a regression. Without x_test, a fixed stratified fifth of the
+    its numbers are what is asked for, in their own units: a regression; with axis N and only a few whole numbers from 0 on,
+    which look like labels, it is refused. Without x_test, a fixed stratified fifth of the
     rows is the test set, the same for every seed. Pickled objects are never read. The key of a run has the file's
     content, not its path.
 
@@ -59,6 +63,7 @@ class Npz(AbstractData):
         with self._open() as arrays:
             row = self._row_shape("x_train")
             if n_numbers := self._n_numbers("y_train"):
+                self._refuse_labels(arrays)
                 return Task(row, n_numbers, numbers=True)
             return Task(row, int(self._labels(arrays, "y_train").max()) + 1)
 
@@ -137,6 +142,17 @@ class Npz(AbstractData):
         if dtype.kind != "f" or len(shape) not in (1, 2):
             return 0
         return 1 if len(shape) == 1 else shape[1]
+
+    def _refuse_labels(self, arrays: NpzFile) -> None:
+        """Refuses floating-point answers with one axis that are 0, 1, ..., K - 1 for a small K, twice or more on average."""
+        shape, dtype = self._header("y_train")
+        found = np.unique(arrays["y_train"])
+        few = 1 < len(found) <= min(MOST_CLASSES, shape[0] // 2)
+        if len(shape) == 1 and few and np.array_equal(found, np.arange(len(found))):
+            raise self._error(
+                f"y_train holds only the whole numbers 0 to {len(found) - 1}, as {dtype}. Save y_train and y_test as integers"
+                " for classes, or of shape N,1 for numbers."
+            )
 
     def _answers(self, arrays: NpzFile, key: str) -> Tensor:
         """Classes (N,), or numbers (N, K)."""

@@ -67,7 +67,7 @@ class ReceptiveFields(AbstractBetweenClasses):
         shape = tuple(sources.rows(1).x.shape[1:])
         if len(shape) != 3:
             raise ConfigError(
-                f"init=receptive_fields needs images, but a row of these data is a vector of {shape[0]} numbers. "
+                f"init=receptive_fields needs images, but a row of these data has {' x '.join(map(str, shape))} numbers. "
                 "Use init=class_differences."
             )
         return super().adapt(net, weights, names, seed, sources)

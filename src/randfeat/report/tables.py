@@ -15,19 +15,21 @@ from randfeat.report.frame import grouped, metric_columns, setting_columns, text
 from randfeat.report.statistics import Summaries, intervals
 from randfeat.report.where import require, select
 
+ACCURACY, EXPLAINED = "test/accuracy", "test/explained"
+
 
 def summarise(
     frame: pd.DataFrame,
     rows: Sequence[str] | None = None,
     cols: str | None = None,
-    metric: str = "test/accuracy",
+    metric: str | None = None,
     where: Sequence[str] = (),
 ) -> pd.DataFrame:
     """One line per group of runs that agree on the settings ``rows``: unrounded numbers, ready for a csv file.
 
     Columns: the settings; ``n`` runs that count; the metric's mean and ``ci95``, the half-width of its 95 % interval;
     ``twin METRIC``, the mean over those runs' twins; ``gap METRIC``, run minus twin paired by run, with ``ci95`` and
-    ``n`` pairs; for an accuracy ``kept``, 100 * run / twin; mean costs, and ``failed`` runs that were left out.
+    ``n`` pairs; for an accuracy of classes ``kept``, 100 * run / twin; mean costs, and ``failed`` runs that were left out.
     Numbers of twins that are not in ``frame`` are missing. A line never mixes runs with their own twins: where
     ``rows`` does not tell them apart, the twins count in the twin's column only.
 
@@ -35,13 +37,14 @@ def summarise(
         frame: what :func:`randfeat.report.frame.frame` makes of the records.
         rows: settings to group by; by default those that differ between the runs, seeds excluded.
         cols: a setting whose values get columns of their own: mean, ``ci95``, ``n`` and the twin's mean for each.
-        metric: a metric, or a cost.
+        metric: a metric, or a cost; by default the test accuracy, or the share explained where all answers are numbers.
         where: conditions that a run has to meet, as in ``arch=vgg``. Twins are found whether they meet them or not.
 
     Raises:
         ConfigError: no such column, or a condition that means nothing.
         ResultsError: no run meets the conditions.
     """
+    metric = metric or default_metric(frame, where)
     if metric not in frame and not (frame["status"] == "ok").any():
         frame = frame.assign(**{metric: math.nan})
     require(frame, metric, metric_columns(frame))
@@ -56,6 +59,13 @@ def summarise(
     labels, groups = grouped(runs, by)
     lines = _lines(runs, groups, len(labels), metric) if cols is None else _across(runs, groups, len(labels), metric, cols)
     return pd.concat([pd.DataFrame(labels), lines], axis=1)
+
+
+def default_metric(frame: pd.DataFrame, where: Sequence[str] = ()) -> str:
+    """``test/explained`` where every finished run that meets the conditions has it, ``test/accuracy`` elsewhere."""
+    runs = select(frame, where)
+    finished = runs[runs["status"] == "ok"]
+    return EXPLAINED if len(finished) and not np.isnan(_numbers(finished, EXPLAINED)).any() else ACCURACY
 
 
 def default_rows(runs: pd.DataFrame, cols: str | None = None) -> list[str]:
@@ -92,13 +102,14 @@ def _lines(runs: pd.DataFrame, groups: NDArray[np.int64], n_groups: int, metric:
     ok = counts & (runs["status"] == "ok").to_numpy()
     run, twin = _numbers(runs, metric), _numbers(runs, f"twin {metric}")
     both = ok & ~np.isnan(run) & ~np.isnan(twin)
+    classes = both & np.isnan(_numbers(runs, EXPLAINED))
 
     def over(chosen: NDArray[np.bool_], values: NDArray[np.float64]) -> Summaries:
         return intervals(values[chosen], groups[chosen], n_groups)
 
     with np.errstate(invalid="ignore"):  # infinity less infinity is missing
         mean, gap = over(ok, run), over(ok, run - twin)
-    share = {"kept": _kept(over(both, run).mean, over(both, twin).mean)} if "accuracy" in metric else {}
+    share = {"kept": _kept(over(classes, run).mean, over(classes, twin).mean)} if "accuracy" in metric else {}
     return pd.DataFrame(
         {
             "n": mean.n,
