@@ -88,7 +88,7 @@ def _score(name: str, pairs: Pairs) -> Line:
 
 def _kept(pairs: Pairs) -> Line:
     """The share of the twins' test accuracy that the runs reach, over the seeds that have both; of classes alone."""
-    both = [(run, twin) for run, twin in pairs if run and twin and "test/explained" not in run.metrics]
+    both: Pairs = [(run, twin) for run, twin in pairs if run and twin and "test/explained" not in run.metrics]
     runs, twins = _values(both, lambda record: record.metrics.get("test/accuracy", math.nan))
     return header("kept"), amount("kept", kept(interval(runs).mean, interval(twins).mean)), "", ""
 
