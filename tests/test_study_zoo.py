@@ -61,7 +61,7 @@ def papers(random=75.0, trained=79.0, without=58.0, seeds=3):
             "gcn",
             (random if sees else 40.0) + 0.1 * seed,
             trained if sees else without,
-            **{"arch.neighbours": f"{sees}"},
+            **{"arch.neighbours": str(sees).lower()},
         )
         for seed in range(seeds)
         for sees in (True, False)

@@ -8,7 +8,8 @@ from randfeat.study import Claim, Table, cells, rank_correlation, within
 
 SAXE = "Saxe et al. 2011"
 RANDOM, TRAINED, HEAD = "test/accuracy", "twin test/accuracy", "trained_params"
-NETWORK = ("arch.name", "arch.cell", "arch.causal", "arch.neighbours")
+NETWORK = ("arch.name", "arch.cell", "arch.neighbours")
+WORDS = {"true": "", "false": "no graph"}
 ARMS = {"digits": "digits", "cifar": "CIFAR-10", "sequences": "sequences"}
 GRAPHS = ("cora", "citeseer", "pubmed", "karate")
 VECTORS = ("mlp", "mixer", "vit")
@@ -17,8 +18,8 @@ SHARE = 90.0
 
 def name(row):
     """What a network is called here: its architecture, and what tells it from another of that architecture."""
-    own = [f"{row[key]}" for key in NETWORK if not missing(row.get(key))]
-    return " ".join([row["arch"], *("no graph" if each == "False" else "" if each == "True" else each for each in own)]).strip()
+    own = [WORDS.get(row[key], row[key]) for key in NETWORK if not missing(row.get(key))]
+    return " ".join([row["arch"], *own]).strip()
 
 
 def missing(value):
@@ -112,9 +113,9 @@ def networks(arms):
     def make(rows):
         means = {RANDOM: "random %", TRAINED: "trained %", "kept": "kept %"}
         facts = {"params": "parameters", HEAD: "head", "total_s": "random s", "twin total_s": "trained s"}
-        found = [named(rows, each).assign(data=arm) for arm in arms for each in (arm, f"{arm}_inputs")]
-        found = [own.assign(net="inputs themselves") if (own["arm"] == f"{arm}_inputs").any() else own
-                 for own, arm in zip(found, [arm for arm in arms for _ in range(2)], strict=True)]  # fmt: skip
+        of_inputs = {f"{arm}_inputs": arm for arm in arms}
+        found = [named(rows, arm).assign(data=arm) for arm in arms]
+        found += [named(rows, each).assign(data=arm, net="inputs themselves") for each, arm in of_inputs.items()]
         by = {"data": "data", "net": "network"} if len(arms) > 1 else {"net": "network"}
         return cells(pd.concat([own for own in found if len(own)]), by, means, facts)
 
