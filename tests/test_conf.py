@@ -8,8 +8,10 @@ import yaml
 from randfeat import config
 from randfeat.config import choices, combinations, compose, mappings
 from randfeat.errors import ConfigError
+from randfeat.menu import DATA_OF
 from randfeat.registry import FAMILIES, part_class, part_names
 from randfeat.spec import RunSpec
+from tests.zoo import IMAGES, ZOO
 
 CONF = Path(__file__).parents[1] / "conf"
 RECIPES = [
@@ -340,3 +342,11 @@ def test_cases_that_are_no_words_are_refused(tmp_path, monkeypatch, sweep, messa
     with pytest.raises(ConfigError) as caught:
         combinations(["conf=mine"])
     assert str(caught.value).startswith(message)
+
+
+def test_an_architecture_that_takes_no_images_comes_with_built_in_data_unless_others_are_named():
+    found = {arch: compose([f"arch={arch}"])["data"]["part"] for arch in choices("arch")}
+    assert {arch: data for arch, data in found.items() if data != "digits"} == DATA_OF
+    assert compose(["arch=lstm", "data=copy"])["data"]["part"] == "copy"
+    assert compose(["conf=elm", "arch=lstm"])["data"]["part"] == compose(["conf=elm"])["data"]["part"]
+    assert set(DATA_OF) == {name for name, row in ZOO.items() if not set(row.tasks) & set(IMAGES)}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from randfeat.cases import cases
 from randfeat.errors import ConfigError, did_you_mean, listing
-from randfeat.menu import choices, conf_folders, recipes
+from randfeat.menu import DATA_OF, choices, conf_folders, recipes
 from randfeat.registry import FAMILIES, outside_parts
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def _composed(words: list[str]) -> dict[str, Any]:
         base = _hydra(folder, recipe, [])
         if (collection := recipe.rpartition("/")[0]) in base:
             raise ConfigError(f"conf={recipe} describes a part named {collection}. Make its first line '# @package _global_'.")
+        if recipe == "default" and base["data"]["part"] == "digits" and groups.get("arch") in DATA_OF:
+            groups.setdefault("data", DATA_OF[str(groups["arch"])])
         picked = [f"{GROUP_WORDS.get(word, word)}={name}" for word, name in groups.items() if name is not None]
         mapping = _hydra(folder, recipe, [*picked, *(f"++{text}" for text in values.values())])
         for word, name in groups.items():

@@ -6,6 +6,13 @@ from pathlib import Path
 
 from randfeat.registry import FAMILIES, outside_parts
 
+DATA_OF = {
+    **dict.fromkeys(("gru", "lstm", "minimal_rnn", "rnn", "tcn", "transformer"), "sequential_digits"),
+    **dict.fromkeys(("gat", "gcn"), "karate"),
+    "relation": "relations",
+}
+"""Architecture that takes no images -> the built-in data that it is run on where none are named."""
+
 
 def conf_folders() -> list[Path]:
     """Where recipes and parts are looked for, in this order: ``./conf`` of the user, then the package's own."""

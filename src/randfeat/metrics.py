@@ -69,7 +69,10 @@ def loss(outputs: Tensor, y: Tensor) -> float:
 
 
 def explained(outputs: Tensor, y: Tensor) -> float:
-    """R squared of answers that are numbers: 1 less the squared error over that of the mean answer, all numbers together."""
+    """R squared of answers that are numbers: 1 less the squared error over that of the mean answer, all numbers together.
+
+    Not finite where all answers are the same, as a single one is.
+    """
     given, true = (each.double() for each in answered(outputs, y))
     return 1 - ((given - true).square().sum() / (true - true.mean(0)).square().sum()).item()
 

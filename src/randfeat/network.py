@@ -120,6 +120,13 @@ def cut(net: Network, at: str, task: Task, word: str) -> Network:
     units = {name: net.get_submodule(name) for name in names}
     if outline(nn.Sequential(*units.values()), task.shape)[1:-1] != task.answers:
         units["flatten"] = nn.Flatten()
+    if task.answers and outline(nn.Sequential(*units.values()), task.shape)[1:-1] != task.answers:
+        shapes = {name: outline(net[:k], task.shape) for k, name in enumerate(net.unit_names, 1)}
+        fitting = [name for name, shape in shapes.items() if shape[1:-1] == task.answers]
+        raise ConfigError(
+            f"{word}={at} does not give the {_times(task.answers)} for each row that the data ask for. "
+            f"Units that do: {some(fitting)}."
+        )
     part = chain(units, task)
     part.origin = net.origin
     return part

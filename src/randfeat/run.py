@@ -198,8 +198,8 @@ def score(model: Model, trained: Weights, prefix: Prefix) -> dict[str, float]:
         if len(y_N):
             outputs = model.scores(trained, prefix.blocks(name))
             metrics |= {f"{name}/accuracy": accuracy(outputs, y_N), f"{name}/loss": loss(outputs, y_N)}
-            if y_N.is_floating_point():
-                metrics[f"{name}/explained"] = explained(outputs, y_N)
+            if y_N.is_floating_point() and math.isfinite(share := explained(outputs, y_N)):
+                metrics[f"{name}/explained"] = share
     gains = [trained[name] for name, role in roles(model.net).items() if role is Role.GAIN and name in trained]
     return metrics | ({"gamma/small": small_share(gains)} if gains else {})
 

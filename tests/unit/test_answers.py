@@ -161,3 +161,16 @@ def test_the_edges_of_a_graph_go_to_every_layer_that_asks_for_them():
     connect(net, edges)
     assert torch.equal(net[1].edges, edges)
     assert "edges" not in dict(net[0].named_buffers())
+
+
+def test_of_answers_that_are_all_the_same_nothing_can_be_explained():
+    assert not math.isfinite(metrics.explained(torch.zeros(1, 1), torch.ones(1, 1)))
+    assert not math.isfinite(metrics.explained(torch.ones(3, 1), torch.ones(3, 1)))
+
+
+def test_a_head_below_a_unit_that_gives_the_answers_is_refused_with_those_that_do():
+    with torch.device("meta"):
+        units = {"steps": nn.Linear(3, 5), "last": nn.Unflatten(1, (2, 2)), "again": nn.Flatten(1, 2)}
+    net = chain(units, Task((4, 3), 2, answers=(4,)))
+    with pytest.raises(ConfigError, match=r"solver.at=last does not give the 4 answers for each row .* that do: steps, again"):
+        cut(net, "last", Task((4, 3), 2, answers=(4,)), "solver.at")

@@ -13,6 +13,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from randfeat.data import Karate, Planetoid
+from randfeat.data.graph import one_graph
 from randfeat.errors import DataError
 from randfeat.places import planetoid, whereabouts
 from randfeat.typing import Task
@@ -170,3 +171,23 @@ def test_the_real_graphs(name, edges, split, nobody):
     assert tuple(len(asked(examples)) for examples in (raw.train, raw.val, raw.test)) == split
     assert raw.train.y_N[raw.train.y_N >= 0].bincount().unique().tolist() == [20]
     assert int((raw.train.x[0].sum(1) == 0).sum()) == nobody
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"edges": np.array(EDGES).T}, r"shape \(E, 2\), got \(2, 8\)"),
+        ({"edges": np.array(EDGES) + 0.7}, "edges should be whole numbers, got float64"),
+        ({"classes": CLASSES + 0.5}, "classes should be whole numbers, got float64"),
+        (
+            {"splits": {"train": np.array([0, 1]), "val": np.array([2]), "test": np.array([1])}},
+            "a node is twice among train, val, t",
+        ),
+    ],
+)
+def test_a_graph_that_cannot_be_meant_is_refused(changed, message):
+    splits = {"train": np.array([0, 1]), "val": np.array([2]), "test": np.array([3])}
+    right = {"x": X, "classes": CLASSES, "edges": np.array(EDGES), "splits": splits}
+    assert one_graph(**right).edges.T.tolist() == [list(pair) for pair in EDGES]
+    with pytest.raises(ValueError, match=message):
+        one_graph(**right | changed)

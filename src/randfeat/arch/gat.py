@@ -43,7 +43,7 @@ class Gat(AbstractArch):
     width: int = setting(64, ge=1)
     heads: int = setting(8, ge=1)
     concat: bool = True
-    slope: float = setting(0.2, ge=0)
+    slope: float = setting(0.2, ge=0, le=1)
     activation: Activation = "elu"
     dropout: float = setting(0.0, ge=0, lt=1)
     neighbours: bool = True

@@ -34,8 +34,8 @@ class Mixer(AbstractArch):
     patch: int = setting(4, ge=1)
     depth: int = setting(4, ge=1)
     width: int = setting(64, ge=2)
-    token_ratio: float = setting(0.5, gt=0)
-    channel_ratio: float = setting(4.0, gt=0)
+    token_ratio: float = setting(0.5, gt=0, le=1000)
+    channel_ratio: float = setting(4.0, gt=0, le=1000)
     activation: Activation = "gelu"
     norm: LayerNorm = "layer"
 

@@ -133,7 +133,10 @@ def _cut(name: str, model: nn.Module) -> dict[str, nn.Module]:
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "get_attr", "output")]
     head = nodes[-1]
     if head.op != "call_module" or not isinstance(model.get_submodule(str(head.target)), nn.Linear):
-        raise ConfigError(f"arch.name={name} does not end in a linear layer, so it has no head to fit.")
+        raise ConfigError(
+            f"arch.name={name} does not end in a linear layer, so it has no head to fit. "
+            "Use one that does, such as arch.name=shufflenet_v2_x0_5."
+        )
     units = _units(model, nodes, [_name(model, tracer.node_to_qualname[node]) for node in nodes])
     units.pop(HEAD)
     pieces: dict[str, nn.Module] = {unit: _piece(model, members) for unit, members in units.items()}

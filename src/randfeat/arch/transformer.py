@@ -46,7 +46,7 @@ class Transformer(AbstractArch):
     depth: int = setting(2, ge=1)
     width: int = setting(64, ge=2)
     heads: int = setting(4, ge=1)
-    mlp_ratio: float = setting(4.0, gt=0)
+    mlp_ratio: float = setting(4.0, gt=0, le=1000)
     causal: bool = True
     positions: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
     scale: bool = True

@@ -42,7 +42,7 @@ class Vit(AbstractArch):
     depth: int = setting(4, ge=1)
     width: int = setting(64, ge=2)
     heads: int = setting(4, ge=1)
-    mlp_ratio: float = setting(4.0, gt=0)
+    mlp_ratio: float = setting(4.0, gt=0, le=1000)
     pool: Literal["class", "mean"] = "class"
     positions: Literal["learned", "none"] = "learned"
     scale: bool = True

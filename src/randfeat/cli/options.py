@@ -29,7 +29,7 @@ def device_of(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).item()
     except (RuntimeError, AssertionError):
         raise ConfigError(f"--device {name} is not there. Use --device cpu{_gpus()}.") from None
     return device

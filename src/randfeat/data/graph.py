@@ -25,8 +25,16 @@ def one_graph(x: Numbers, classes: Numbers, edges: Numbers, splits: dict[str, Nu
         splits: the nodes of ``train``, ``val`` and ``test``.
 
     Raises:
-        ValueError: an edge or a split names a node that is not there.
+        ValueError: edges of another shape; nodes or classes that are no whole numbers; an edge or a split names a node that
+            is not there; a node is in two splits.
     """
+    if edges.ndim != 2 or edges.shape[1] != 2:
+        raise ValueError(f"the edges should have shape (E, 2), got {edges.shape}")
+    for name, numbers in {"edges": edges, "classes": classes, **splits}.items():
+        if numbers.dtype.kind not in "iu":
+            raise ValueError(f"{name} should be whole numbers, got {numbers.dtype}")
+    if len(np.unique(all_nodes := np.concatenate([*splits.values()]))) < len(all_nodes):
+        raise ValueError(f"a node is twice among {', '.join(splits)}")
     for name, named in {"an edge": edges, **splits}.items():
         if named.size and not 0 <= named.min() <= named.max() < len(x):
             raise ValueError(f"{name} has a node that is none of 0 to {len(x) - 1}")
@@ -37,7 +45,7 @@ def one_graph(x: Numbers, classes: Numbers, edges: Numbers, splits: dict[str, Nu
 
 def both_ways(edges: Numbers) -> Tensor:
     """(2, E) in order: each pair of nodes once in either direction, however often it comes; loops are left out."""
-    pairs = edges.astype(np.int64).reshape(-1, 2)
+    pairs = edges.astype(np.int64)
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     each = np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0)
     return torch.from_numpy(each.T.copy())

@@ -107,4 +107,4 @@ class Planetoid(AbstractData):
 
 def _pairs(graph: dict[int, list[int]]) -> Numbers:
     """The edges (E, 2) of a dictionary of neighbours."""
-    return np.array([(node, other) for node, others in graph.items() for other in others], np.int64)
+    return np.array([(node, other) for node, others in graph.items() for other in others]).reshape(-1, 2)

@@ -52,7 +52,7 @@ class AbstractBetweenClasses(AbstractFilters):
             ConfigError: there is one class alone.
         """
         if y_N.ndim > 1:
-            raise ConfigError(f"{self.title()} needs rows of one class each. Use data.target=class, or init=patches.")
+            raise ConfigError(f"{self.title()} needs rows of one class each, and these have other answers. Use init=patches.")
         by_class = y_N.argsort(stable=True)
         y_sorted = y_N[by_class].contiguous()
         a = torch.from_numpy(stream.integers(len(y_N), size=n))
