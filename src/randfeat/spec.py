@@ -182,6 +182,6 @@ def _network(arch: AbstractArch, task: Task) -> Network:
     try:
         return arch.build(task)
     except RuntimeError as error:
-        if not any(words in str(error) for words in ("overflow", "not enough memory", "out of memory")):
+        if not any(words in str(error) for words in ("overflow", "allocate memory", "enough memory")):
             raise
         raise ConfigError(f"{arch.title()} with these settings has tensors larger than any memory. Use smaller ones.") from None
