@@ -126,7 +126,8 @@ from tests.zoo import TASKS, build
             "torchvision",
             {"name": "squeezenet1_0"},
             Task((3, 64, 64), 10),
-            "arch.name=squeezenet1_0 does not end in a linear layer, so it has no head to fit. Use one that does, such as arch.name=shufflenet_v2_x0_5.",
+            "arch.name=squeezenet1_0 does not end in a linear layer, so it has no head to fit. "
+            "Use one that does, such as arch.name=shufflenet_v2_x0_5.",
         ),
     ],
 )
