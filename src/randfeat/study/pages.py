@@ -87,8 +87,9 @@ def _spread(mean: float, half: float) -> str:
 
 
 def _cell(value: object) -> str:
+    """A number to four digits, a large one whole and with commas."""
     if isinstance(value, float):
-        return "-" if math.isnan(value) else f"{value:.4g}"
+        return "-" if math.isnan(value) else f"{value:,.0f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4g}"
     return str(value)
 
 
