@@ -122,13 +122,6 @@ from tests.zoo import TASKS, build
             "arch.name=resnet19 is none of torchvision's classification models. Did you mean 'resnet18'? "
             "Try resnet18, vgg11_bn, densenet121 or vit_b_16.",
         ),
-        (
-            "torchvision",
-            {"name": "squeezenet1_0"},
-            Task((3, 64, 64), 10),
-            "arch.name=squeezenet1_0 does not end in a linear layer, so it has no head to fit. "
-            "Use one that does, such as arch.name=shufflenet_v2_x0_5.",
-        ),
     ],
 )
 def test_what_does_not_fit_is_an_error_that_says_what_would(part, settings, task, text):

@@ -109,3 +109,21 @@ def test_images_that_do_not_fit_are_refused_with_sizes_that_would(name, shape, m
     with pytest.raises(ConfigError) as caught:
         Torchvision(name=name).build(Task((3, *shape), 3))
     assert str(caught.value) == f"arch.name={name} does not take {message}"
+
+
+def test_the_scores_of_a_squeezenet_are_the_means_of_its_last_convolution_s_maps():
+    from torchvision import models
+
+    net = Torchvision(name="squeezenet1_1").build(Task((3, 48, 48), 7))
+    assert sum(t.numel() for t in Torchvision(name="squeezenet1_1").build(Task((3, 64, 64), 1000)).parameters()) == 1_235_496
+    theirs = models.squeezenet1_1(num_classes=7).eval()
+    state = theirs.state_dict()
+    names = {f"{path.partition('.')[2]}": path for path in net.state_dict() if not path.startswith("head.")}
+    weights = {names[path]: tensor for path, tensor in state.items() if path in names}
+    weights |= {"head.weight": state["classifier.1.weight"].flatten(1), "head.bias": state["classifier.1.bias"]}
+    assert len(weights) == len(state)
+    x = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = theirs.classifier[1](theirs.features(x)).mean((2, 3))
+        torch.testing.assert_close(functional_call(net.eval(), weights, (x,)), expected)
+    assert float((expected[0] - expected[1]).abs().max()) > 1e-4

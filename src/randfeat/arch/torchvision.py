@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,13 +26,14 @@ _BRANCH_ENDS = {"BasicBlock": "bn2", "Bottleneck": "bn3"}
 @register("arch", "torchvision")
 @dataclass(frozen=True, kw_only=True)
 class Torchvision(AbstractArch):
-    """Any of torchvision's classification models that ends in a linear layer, by its name there.
+    """Any of torchvision's classification models, by its name there.
 
     The model's graph is traced and cut wherever a single tensor passes from one of its modules to the next; each piece is
     a unit, named after the module it begins with (``layer1.0`` becomes ``layer1_0``). Norm layers and activations stay
     with the convolution above them. Images with one channel are repeated to three. A vision transformer is
     built for the size of the images, and auxiliary heads are left out. Weights are this project's own draws; nothing is
-    downloaded. SqueezeNets, whose scores are means over maps, have no linear layer at their end.
+    downloaded. A SqueezeNet, whose scores are means over maps of what a 1x1 convolution and a ReLU give, has its head on the
+    means of what that convolution sees: as many parameters, and the scores without the ReLU.
 
     See: torchvision.models.
     """
@@ -103,6 +105,8 @@ def _model(name: str, task: Task) -> nn.Module:
     try:
         with torch.device("meta"):
             model = build()
+        if name.startswith("squeezenet"):
+            return _with_linear_head(model)
         if not _constants(model):
             return model
     except NotImplementedError:  # some models compute with their first weights while they are built
@@ -115,6 +119,19 @@ def _model(name: str, task: Task) -> nn.Module:
         module, _, leaf = path.rpartition(".")
         setattr(model.get_submodule(module), leaf, buffer)
     return model
+
+
+def _with_linear_head(squeezenet: nn.Module) -> nn.Module:
+    """The model with its last convolution, of 1x1, as a linear layer behind the mean over the map, and no ReLU after it."""
+    n_outputs, n_maps, *_ = squeezenet.get_parameter("classifier.1.weight").shape
+    layers = {
+        "features": squeezenet.get_submodule("features"),
+        "dropout": squeezenet.get_submodule("classifier.0"),
+        "pool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(),
+        "classifier": nn.Linear(n_maps, n_outputs, device="meta"),
+    }
+    return nn.Sequential(OrderedDict(layers))
 
 
 def _constants(model: nn.Module) -> Weights:
@@ -133,10 +150,7 @@ def _cut(name: str, model: nn.Module) -> dict[str, nn.Module]:
     nodes = [node for node in graph.nodes if node.op not in ("placeholder", "get_attr", "output")]
     head = nodes[-1]
     if head.op != "call_module" or not isinstance(model.get_submodule(str(head.target)), nn.Linear):
-        raise ConfigError(
-            f"arch.name={name} does not end in a linear layer, so it has no head to fit. "
-            "Use one that does, such as arch.name=shufflenet_v2_x0_5."
-        )
+        raise ConfigError(f"arch.name={name} does not end in a linear layer. Use another, such as arch.name=resnet18.")
     units = _units(model, nodes, [_name(model, tracer.node_to_qualname[node]) for node in nodes])
     units.pop(HEAD)
     pieces: dict[str, nn.Module] = {unit: _piece(model, members) for unit, members in units.items()}
