@@ -228,6 +228,13 @@ def test_the_jacobian_is_torch_s_own_with_the_statistics_of_the_rows_held_fixed(
     torch.testing.assert_close(J, torch.stack(slow).flatten(2), rtol=1e-8, atol=1e-10)
 
 
+def test_of_more_scores_than_are_looked_at_the_first_count():
+    net, weights = linear_chain(normal(5, 4), normal(6, 5), normal(3, 6))
+    whole, some = (dict(jacobians(net, weights, normal(2, 4), {}, n))["input"] for n in (3, 2))
+    assert torch.equal(some, whole[:, :2])
+    assert not torch.equal(some, whole[:, 1:])
+
+
 def test_an_overflowing_jacobian_has_no_numbers():
     net, weights = linear_chain(torch.full((3, 3), 1e30), torch.full((3, 3), 1e30))
     assert math.isnan(jacobian(net, weights, normal(2, 3).float())["singular_largest/input"])
