@@ -59,13 +59,13 @@ def participation_ratio(values: NDArray[np.float64]) -> float:
 def separability(gram: Matrix, y_N: NDArray[np.int64]) -> float:
     """Accuracy on the second half of the rows of a ridge classifier fitted to the first half (scikit-learn's).
 
-    Its penalty is chosen on the first half by leave-one-out. nan where the first half has fewer than two classes, or rows
-    have not one class each; the share of the most frequent class where all rows are the same.
+    Its penalty is chosen on the first half by leave-one-out. nan where the first half has fewer than two classes; the
+    share of the most frequent class where all rows are the same.
     """
     from sklearn.linear_model import RidgeClassifierCV
 
     half = len(y_N) // 2
-    if y_N.ndim > 1 or len(set(y_N[:half])) < 2:
+    if len(set(y_N[:half])) < 2:
         return math.nan
     size = math.sqrt(np.trace(gram) / len(gram)) or 1.0
     points = coordinates(gram) / size
