@@ -119,17 +119,25 @@ def cut(net: Network, at: str, task: Task, word: str) -> Network:
     names = [] if at == INPUT else net.unit_names[: net.unit_names.index(ends[at]) + 1]
     units = {name: net.get_submodule(name) for name in names}
     if outline(nn.Sequential(*units.values()), task.shape)[1:-1] != task.answers:
+        if task.answers:
+            raise ConfigError(
+                f"{word}={at} does not give the {_times(task.answers)} for each row that the data ask for. "
+                f"Units that do: {some(_giving(net, task))}."
+            )
         units["flatten"] = nn.Flatten()
-    if task.answers and outline(nn.Sequential(*units.values()), task.shape)[1:-1] != task.answers:
-        shapes = {name: outline(net[:k], task.shape) for k, name in enumerate(net.unit_names, 1)}
-        fitting = [name for name, shape in shapes.items() if shape[1:-1] == task.answers]
-        raise ConfigError(
-            f"{word}={at} does not give the {_times(task.answers)} for each row that the data ask for. "
-            f"Units that do: {some(fitting)}."
-        )
     part = chain(units, task)
     part.origin = net.origin
     return part
+
+
+def _giving(net: Network, task: Task) -> list[str]:
+    """The units whose output has the answers that the task asks for."""
+    shape, found = task.shape, []
+    for name in net.unit_names:
+        shape = tuple(outline(net.get_submodule(name), shape)[1:])
+        if shape[:-1] == task.answers:
+            found.append(name)
+    return found
 
 
 def outline(module: nn.Module, shape: tuple[int, ...], rows: int = 2) -> torch.Size:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from randfeat.errors import ConfigError
-from randfeat.network import HEAD, blocks, layers, unit_of
+from randfeat.network import ANSWERING, HEAD, blocks, layers, unit_of
 from randfeat.registry import make_part, part_names
 from randfeat.split import n_trained, split
 from randfeat.stacked import Stacked
@@ -44,6 +44,13 @@ def test_the_battery_covers_every_registered_part():
     assert part_names("arch") == list(ZOO)
     assert len(ZOO) == 26
     assert len(POLICIES) == 17
+
+
+def test_the_architectures_that_refusals_name_are_those_that_give_several_answers():
+    asked = {"images": "rebuilt", "sequences": "each step", "graph": "graph"}
+    assert {kind: tuple(name for name, row in ZOO.items() if task in row.tasks) for kind, task in asked.items()} == {
+        kind: names for kind, names in ANSWERING.items() if kind in asked
+    }
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)

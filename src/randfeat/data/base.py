@@ -99,9 +99,10 @@ class AbstractData(Part, ABC):
                 self._check(split, examples)
         kept = self._kept("train", raw.train, self.n_train, seed)
         test = self._images(self._kept("test", raw.test, self.n_test, seed))
-        train, held_out = train_and_val(self._images(kept), 0 if raw.val else self.val_share, seed)
+        train, held_out = train_and_val(self._images(kept), self.val_share if raw.val is None else 0, seed)
+        val = held_out if raw.val is None else self._images(raw.val)
         scale = self._scale(train, device)
-        train, val, test = (self._ready(examples, scale, device) for examples in (train, raw.val or held_out, test))
+        train, val, test = (self._ready(examples, scale, device) for examples in (train, val, test))
         return Dataset(task, train, val, test, scale, self._augment(), raw.edges)
 
     def _rebuilt(self, raw: Task) -> Task:

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from randfeat.errors import ConfigError
 from randfeat.init.base import AbstractInit
 from randfeat.init.gates import gates, is_recurrence
+from randfeat.init.one_thread import one_thread
 from randfeat.init.scaled import Lecun
 from randfeat.network import Network, Role, Slot, slots
 from randfeat.part import setting
@@ -58,7 +58,7 @@ class EchoState(AbstractInit):
         matrix = np.zeros((width, width))
         for row in matrix:
             row[stream.choice(width, n, replace=False)] = stream.uniform(-1, 1, n)
-        with threadpool_limits(limits=1):
+        with one_thread():
             found = float(np.abs(np.linalg.eigvals(matrix)).max())
         scaled: np.ndarray = matrix * (self.radius / found)
         return scaled

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import qr
-from threadpoolctl import ThreadpoolController
 
 from randfeat.init.base import AbstractInit
+from randfeat.init.one_thread import one_thread
 from randfeat.part import setting
 from randfeat.registry import register
 from randfeat.seeds import Stream
-
-_thread_pools = functools.cache(ThreadpoolController)
-"""Those of this process, looked for once: a search takes longer than a small factorisation."""
 
 
 def frame(rows: int, columns: int, stream: Stream) -> np.ndarray:
     """A matrix with orthonormal rows, or columns where those are fewer, drawn uniformly; in float64 and one thread."""
     gaussian = stream.standard_normal((max(rows, columns), min(rows, columns)))
-    with _thread_pools().limit(limits=1):
+    with one_thread():
         q, r = qr(gaussian, mode="economic")
     q *= np.sign(np.diag(r))
     return q if rows >= columns else q.T
